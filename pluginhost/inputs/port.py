@@ -1,0 +1,49 @@
+"""What an input and the host owe each other. An input is a thin shell: it turns bytes into chunks and says yes or no."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from ..metrics import Registry
+from ..wire.chunk import Chunk
+
+__all__ = ["Accept", "Context", "Input", "Receipt"]
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The chunk is durable. `offset` is its row; -1 if there was nothing to keep (a loop, a duplicate)."""
+
+    offset: int
+
+
+class Accept(Protocol):
+    """Hands a chunk to the journal."""
+
+    async def __call__(self, chunk: Chunk, *, source: str) -> Receipt:
+        """Returns once the chunk is durable; raises `Busy` when nothing more can be taken just now."""
+        ...
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What the host gives to an input: its name, where chunks go, the counters, and what it calls itself to peers."""
+
+    name: str
+    accept: Accept
+    metrics: Registry
+    hostname: str = "pluginhost"
+
+
+class Input(Protocol):
+    """One door. Built as `Type(options, context)`; the class attribute `Options` is its declaration."""
+
+    address: str  # where it listens, for people: "127.0.0.1:24224"
+
+    async def start(self) -> None:
+        """Listens; raises `Problem` (code `input.address`) when the address cannot be had."""
+        ...
+
+    async def drain(self, grace: float) -> None:
+        """Stops taking connections, answers what was read, closes at message boundaries; returns within `grace` seconds."""
+        ...

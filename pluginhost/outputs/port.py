@@ -1,0 +1,82 @@
+"""What an output and the host owe each other. An output turns alerts into bytes for one peer; it never sees state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from ..metrics import Registry
+
+__all__ = ["DONE", "Context", "Dead", "Done", "Outcome", "Outgoing", "Output", "Retry", "Unavailable"]
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """One alert on its way out. `document` is the ECS alert as JSON; `time` is event time in ns UTC; `id` is `event.id`."""
+
+    sequence: int
+    id: str
+    time: int
+    severity: str
+    analyzer: str
+    document: bytes
+    attempts: int = 0
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The peer has it."""
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """Not now: try this alert again, not before `after` seconds. `slow` means minutes and a loud log: somebody must act."""
+
+    reason: str
+    after: float = 0.0
+    slow: bool = False
+
+
+class Dead(msgspec.Struct, frozen=True):
+    """Never acceptable: goes to the dead letters with its reason."""
+
+    reason: str
+
+
+DONE = Done()
+Outcome = Done | Retry | Dead
+
+
+class Unavailable(Exception):
+    """The peer cannot be reached, or its answer is unknown: all of the batch is tried again with back-off."""
+
+    def __init__(self, reason: str, *, after: float = 0.0, slow: bool = False) -> None:
+        super().__init__(reason)
+        self.reason, self.after, self.slow = reason, after, slow
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What the host gives to an output. `hostname` marks re-emitted records (loop guard), `namespace` names the data stream."""
+
+    name: str
+    metrics: Registry
+    hostname: str = "pluginhost"
+    namespace: str = "default"
+
+
+class Output(Protocol):
+    """One way out. Built as `Type(options, context)`; the class attribute `Options` is its declaration."""
+
+    address: str  # for people: "http://127.0.0.1:9200"
+    batch: int  # the most alerts it wants at once
+
+    async def check(self) -> None:
+        """Reaches the peer once without sending an alert; raises `Unavailable` or `Problem`. For `pluginhost check`."""
+        ...
+
+    async def deliver(self, alerts: Sequence[Outgoing]) -> Sequence[Outcome]:
+        """One outcome per alert, in order. Raises `Unavailable` when nothing is known of the whole batch."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go of connections."""
+        ...
