@@ -119,7 +119,8 @@ def doc(description: str, **bounds: Any) -> msgspec.Meta:
 class Tree:
     """A parsed configuration: `value` as plain data, and where each path of it stands in the file."""
 
-    def __init__(self, value: Any, file: str = "configuration", text: str = "", marks: Mapping[Path_, tuple[int, int]] | None = None) -> None:
+    def __init__(self, value: Any, file: str = "configuration", text: str = "",
+                 marks: Mapping[Path_, tuple[int, int]] | None = None) -> None:  # fmt: skip
         self.value, self.file, self._lines, self._marks = value, file, text.splitlines(), marks or {}
 
     def place(self, path: Path_) -> Place | str:
@@ -235,7 +236,8 @@ def _struct(cls: Any, value: Any, path: Path_, tree: Tree, found: list[Problem],
     fields = {field.encode_name: field for field in msgspec.structs.fields(cls)}
     for key in value.keys() - fields.keys() - set(skip):
         todo = close(key, [*fields, *skip])
-        found.append(Problem("config.unknown", f"{_dotted((*path, key))}: there is no option `{key}` here", where=tree.place((*path, key)), todo=todo))
+        what = f"{_dotted((*path, key))}: there is no option `{key}` here"
+        found.append(Problem("config.unknown", what, where=tree.place((*path, key)), todo=todo))
     made: dict[str, Any] = {}
     for name, field in fields.items():
         if name in value:
@@ -299,9 +301,10 @@ def describe(cls: type[msgspec.Struct]) -> list[tuple[str, str, str, str]]:
     """(name, type, default, documentation) of every option of `cls`, for the docs."""
     rows = []
     for field in msgspec.structs.fields(cls):
-        metas = [meta for meta in get_args(field.type)[1:] if isinstance(meta, msgspec.Meta)] if get_origin(field.type) is typing.Annotated else []
-        text = " ".join(meta.description or "" for meta in metas)
-        default = "required" if field.required else _shown(field.default if field.default is not msgspec.NODEFAULT else field.default_factory())
+        notes = get_args(field.type)[1:] if get_origin(field.type) is typing.Annotated else ()
+        text = " ".join(note.description or "" for note in notes if isinstance(note, msgspec.Meta))
+        given = field.default if field.default is not msgspec.NODEFAULT or field.required else field.default_factory()
+        default = "required" if field.required else _shown(given)
         rows.append((field.encode_name, _named(field.type), default, text))
     return rows
 
@@ -309,7 +312,9 @@ def describe(cls: type[msgspec.Struct]) -> list[tuple[str, str, str, str]]:
 def _shown(value: object) -> str:
     if isinstance(value, (Duration, Size)):
         return str(value)
-    return {True: "true", False: "false", None: "none", "": '""'}.get(value, str(value)) if value.__hash__ else ("[]" if value == [] else str(value))  # type: ignore[call-overload, no-any-return]
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return '""' if value == "" else str(value)
 
 
 def _named(kind: Any) -> str:
@@ -318,7 +323,8 @@ def _named(kind: Any) -> str:
         return " \\| ".join(str(choice) for choice in get_args(bare))
     if get_origin(bare) in (list, tuple):
         return f"list of {_named(get_args(bare)[0])}"
-    names = {str: "text", bool: "true or false", int: "integer", float: "number", Duration: "duration", Size: "size", Secret: "secret", Path: "path"}
+    names = {str: "text", bool: "true or false", int: "integer", float: "number",
+             Duration: "duration", Size: "size", Secret: "secret", Path: "path"}  # fmt: skip
     return names.get(bare, getattr(bare, "__name__", str(bare)).lower())
 
 

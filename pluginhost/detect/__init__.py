@@ -1,0 +1,1 @@
+"""What analyzers are made of: declaration, findings, keyed state. Pure: no clock, chance, socket or database."""

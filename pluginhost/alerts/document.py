@@ -1,0 +1,119 @@
+"""A finding → its ECS document, as it will stand in Elasticsearch. Pure; built for findings only, never per record.
+
+What is not known here is added later: `event.sequence` and `event.created` by the desk, `event.ingested` when an output
+sends it. The flagged record goes whole under `pluginhost.record`, the evidence under `pluginhost.events`; neither is mapped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from .. import __version__
+from ..detect.finding import SEVERITIES, Alert
+from ..events.event import Event
+from ..wire.times import iso
+from .sanitise import clean
+
+__all__ = ["ECS_VERSION", "EVIDENCE", "Rule", "document", "merge"]
+
+ECS_VERSION = "8.17.0"
+EVIDENCE = 10
+"""The most contributing events an alert keeps."""
+
+_TECHNIQUE = "https://attack.mitre.org/techniques/"
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """What an alert says of the analyzer that made it: its name, first docstring line, docstring, and the file it stands in."""
+
+    id: str
+    name: str
+    description: str
+    ruleset: str
+
+
+def document(rule: Rule, alert: Alert, *, event: Event | None, key: Mapping[str, Any], event_id: str, fingerprint: str, time: int,
+             window: tuple[int, int] | None) -> dict[str, Any]:  # fmt: skip
+    """The document of `alert`. `key` holds the key's fields by name, `window` is (count, since in ns) of what was counted."""
+    count = alert.count if alert.count is not None else window[0] if window else 1
+    since = alert.since if alert.since is not None else window[1] if window else time
+    made: dict[str, Any] = event.document() if event is not None else {}
+    for field, value in {**key, **alert.fields}.items():
+        _put(made, field, value)
+    merge(made, {
+        "@timestamp": iso(time, 3),
+        "ecs": {"version": ECS_VERSION},
+        "message": alert.message,
+        "event": {
+            "id": event_id, "kind": "alert", "action": rule.id, "module": "pluginhost", "dataset": "pluginhost.alerts",
+            "provider": rule.id, "severity": SEVERITIES[alert.severity], "reason": alert.reason or alert.message,
+            "risk_score": float(SEVERITIES[alert.severity] if alert.risk is None else alert.risk),
+            "start": iso(min(since, time), 3), "end": iso(time, 3),
+        },
+        "log": {"level": alert.severity},
+        "rule": {"id": rule.id, "name": rule.name, "description": rule.description, "ruleset": rule.ruleset},
+        "observer": {"vendor": "pluginhost", "product": "pluginhost", "type": "ids", "version": __version__},
+        "pluginhost": {"analyzer": rule.id, "alert": {"fingerprint": fingerprint, "count": count}},
+    })  # fmt: skip
+    made["event"].setdefault("category", ["intrusion_detection"])
+    made["event"]["type"] = ["info"]
+    made["event"]["risk_score_norm"] = made["event"]["risk_score"]
+    if alert.techniques:
+        made["threat"] = {"framework": "MITRE ATT&CK", "technique": _techniques(alert.techniques)}
+    if event is not None:
+        _from_event(made, event, alert.evidence)
+    made["related"] = _related(made)
+    made["tags"] = ["pluginhost.alert", *([event.tag] if event is not None and event.tag else [])]
+    return clean(made)
+
+
+def _from_event(made: dict[str, Any], event: Event, evidence: Iterable[Event]) -> None:
+    message = event.message
+    made["event"]["original"] = message if message else event.raw.decode("utf-8", "backslashreplace")
+    source = {"tag": event.tag, "input": event.input, **({"message": message} if message else {})}
+    kept = [{"@timestamp": iso(one.time, 9), "message": one.message or one.raw.decode("utf-8", "backslashreplace")} for one in evidence]
+    made["pluginhost"] |= {"source": source, "record": dict(event.record), **({"events": kept[-EVIDENCE:]} if kept else {})}
+
+
+def _techniques(ids: tuple[str, ...]) -> dict[str, list[str]]:
+    return {"id": list(ids), "reference": [f"{_TECHNIQUE}{one.replace('.', '/')}/" for one in ids]}
+
+
+def _related(made: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The entities that the alert names, each kind without repetition."""
+    wanted = {"ip": ("source.ip", "destination.ip", "client.ip", "server.ip"), "user": ("user.name",), "hosts": ("host.name",)}
+    found: dict[str, list[str]] = {}
+    for kind, fields in wanted.items():
+        values = [value for field in fields if isinstance(value := _get(made, field), str) and value]
+        if values:
+            found[kind] = list(dict.fromkeys(values))
+    return found
+
+
+def _get(made: Mapping[str, Any], field: str) -> Any:
+    value: Any = made
+    for part in field.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _put(made: dict[str, Any], field: str, value: Any) -> None:
+    """Sets a dotted field; a scalar that stands where an object is needed gives way."""
+    *path, last = field.split(".")
+    for part in path:
+        if not isinstance(made.get(part), dict):
+            made[part] = {}
+        made = made[part]
+    made[last] = value
+
+
+def merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Lays `more` over `into`, object by object; on a clash `more` wins."""
+    for name, value in more.items():
+        if isinstance(value, Mapping) and isinstance(into.get(name), dict):
+            merge(into[name], value)
+        else:
+            into[name] = dict(value) if isinstance(value, Mapping) else value

@@ -1,0 +1,86 @@
+"""The index templates of the alert stream and the state index: what Elasticsearch is told of our documents.
+
+The two JSON files beside this module are the mapping; only types that every server accepts are in them. What some
+servers know and others refuse is added here, by version. Pure: putting a template is an output's work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from copy import deepcopy
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+__all__ = ["ALERTS_TEMPLATE", "STATE_TEMPLATE", "alerts_stream", "alerts_template", "mapped", "mapped_type", "release", "state_index",
+           "state_template"]  # fmt: skip
+
+ALERTS_TEMPLATE = "logs-pluginhost.alerts"
+"""The name under which the alerts' template is put."""
+STATE_TEMPLATE = "pluginhost-alert-state"
+"""The name under which the states' template is put."""
+
+
+def alerts_stream(namespace: str) -> str:
+    """The data stream that holds the alerts of `namespace`, each change a document of its own."""
+    return f"logs-pluginhost.alerts-{namespace}"
+
+
+def state_index(namespace: str) -> str:
+    """The ordinary index that holds the current state of each alert of `namespace`, one document a fingerprint."""
+    return f"pluginhost-alert-state-{namespace}"
+
+
+def alerts_template(version: str) -> dict[str, Any]:
+    """The body of `PUT _index_template/…` for the alert stream, as a server of `version` ("8.19.21") takes it."""
+    body = deepcopy(_read("alerts-template.json"))
+    if release(version) >= (8, 14):
+        # One analyzer's wealth of fields must not make the next one's alerts unwritable.
+        body["template"]["settings"]["index.mapping.total_fields.ignore_dynamic_beyond_limit"] = True
+    if release(version) >= (8, 19):
+        # A refused alert comes back to us, with its reason, instead of lying in a place that nobody watches.
+        body["template"]["data_stream_options"] = {"failure_store": {"enabled": False}}
+    return body
+
+
+def state_template(version: str) -> dict[str, Any]:
+    """The body for the state index: an alert's last document and its state, mapped alike."""
+    body = deepcopy(_read("state-template.json"))
+    own = body["template"]["mappings"]["properties"]["pluginhost"]["properties"]
+    properties = deepcopy(alerts_template(version)["template"]["mappings"]["properties"])
+    properties["pluginhost"]["properties"] |= own
+    body["template"]["mappings"]["properties"] = properties
+    return body
+
+
+def release(version: str) -> tuple[int, int]:
+    """(major, minor) of a server's version, for comparing; (0, 0) if it says none."""
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+@cache
+def mapped() -> Mapping[str, Any]:
+    """The mapped properties of an alert, as in the file. For reading only."""
+    properties: dict[str, Any] = _read("alerts-template.json")["template"]["mappings"]["properties"]
+    return properties
+
+
+def mapped_type(field: str) -> str | None:
+    """The type that the dotted `field` of an alert is mapped to; `object` for what holds others, None if it is not mapped."""
+    properties, spec = mapped(), None
+    for part in field.split("."):
+        spec = properties.get(part)
+        if spec is None:
+            return None
+        properties = spec.get("properties", {})
+    return str(spec.get("type", "object")) if spec is not None else None
+
+
+@cache
+def _read(name: str) -> dict[str, Any]:
+    parsed: dict[str, Any] = msgspec.json.decode((files(__package__) / name).read_bytes())
+    return parsed

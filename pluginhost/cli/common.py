@@ -1,0 +1,40 @@
+"""What several commands share: the configuration option, and how alerts look in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ..host.config import Configured, configure, default_file
+from ..problem import Problem, printable
+
+__all__ = ["COLORS", "alert_line", "config_option", "configured"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+COLORS = {"low": "cyan", "medium": "yellow", "high": "red", "critical": "magenta"}
+
+
+def config_option(command: F) -> F:
+    """The option `--config`."""
+    told = "Configuration file; default: ./pluginhost.yaml, /etc/pluginhost/pluginhost.yaml, or safe defaults."
+    return click.option("--config", "-c", "config", type=click.Path(path_type=Path, dir_okay=False), help=told)(command)
+
+
+def configured(config: Path | None) -> Configured:
+    """The configuration that holds for a command."""
+    if config is not None and not config.is_file():
+        raise Problem("config.unreadable", f"there is no configuration {config}")
+    return configure(config or default_file())
+
+
+def alert_line(alert: Mapping[str, Any]) -> str:
+    """One alert in one line: time, severity, analyzer, headline, short id."""
+    when = str(alert["document"].get("@timestamp", ""))[:19].replace("T", " ")
+    severity = str(alert["severity"])
+    told = click.style(f"{severity:8}", fg=COLORS.get(severity))
+    headline = printable(str(alert["headline"]), 160)
+    return f"{when}  {told}  {alert['analyzer']:<20}  {headline}  {click.style(alert['id'][:12], dim=True)}"

@@ -1,0 +1,41 @@
+"""`pluginhost status`: how the running host is doing, in a dozen lines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ..host.control import ask
+from ..options import Size
+from ..problem import printable
+from .common import config_option, configured
+
+__all__ = ["command"]
+
+
+@click.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Everything, every counter, as JSON.")
+def command(config: Path | None, as_json: bool) -> None:
+    """Show how the running sidecar is doing."""
+    one = next(ask(configured(config).data, "status"))
+    if as_json:
+        click.echo(json.dumps(one, indent=2))
+        return
+    journal, counts = one["journal"], one["counts"]
+    rows = [
+        ("version", one["version"]),
+        ("data", one["data"]),
+        ("inputs", ", ".join(one["inputs"])),
+        ("outputs", ", ".join(f"{out['name']} ({out['trouble'] or 'ok'})" for out in one["outputs"]) or "none beside the embedded store"),
+        ("records", f"{counts['journal']['records']} accepted since the start"),
+        ("journal", f"{Size(journal['bytes'])} bytes, {journal['end'] - journal['analysed']} rows behind"),
+        ("alerts", f"{counts['desk']['alerts']} since the start, {counts['desk']['dead_letters']} dead letters"),
+        ("analyzers", f"generation {one['generation']}, {len(one['problems'])} files with problems"),
+    ]
+    for name, value in rows:
+        click.echo(f"{click.style(f'{name:<10}', dim=True)} {printable(str(value))}")
+    for page in one["problems"]:
+        click.echo(click.style(page, fg="red"))

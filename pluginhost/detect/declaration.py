@@ -1,0 +1,188 @@
+"""The declaration of an analyzer: what the `analyzer` decorator makes of a function or class, and its examples.
+
+Everything that can be known before a record comes is decided here, once: which parameters are state, which are options,
+what the key is. Running it is the engine's.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, overload
+
+import msgspec
+
+from ..match import EVERYTHING, Node, parse
+from ..options import Duration
+from ..problem import Place, Problem
+from .state import State, Table, Timers
+
+__all__ = ["Analyzer", "Declared", "Example", "Option", "analyzer"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+Record = str | Mapping[str, Any]
+
+
+class Option(msgspec.Struct, frozen=True):
+    """A parameter that the configuration can set: its type and default."""
+
+    kind: Any
+    default: Any
+
+
+class Example(msgspec.Struct, frozen=True):
+    """Records and what must come of them. A text stands for `{"message": text}`; `every` is their spacing in ns.
+
+    After the last record event time goes on by `wait` ns, so that timers can fall due.
+    """
+
+    want: Literal["fires", "quiet", "survives"]
+    records: tuple[Record, ...]
+    every: int
+    wait: int
+    tag: str
+    alerts: int | None
+    options: Mapping[str, Any]
+    where: Place
+
+
+class Declared(msgspec.Struct, frozen=True):
+    """What the decorator was told, before anything was checked."""
+
+    where: str
+    tags: tuple[str, ...]
+    key: tuple[str, ...]
+    group: tuple[str, ...]
+    pinned: bool
+    keys: int
+
+
+class Analyzer:
+    """A declared analyzer. `states` and `tables` are parameters by name, in order; `options` those that can be set."""
+
+    def __init__(self, body: Callable[..., Any], declared: Declared, place: Place, migrate: Callable[[Any], Any] | None = None,
+                 name: str | None = None) -> None:  # fmt: skip
+        self.body, self.declared, self.place, self.migrate = body, declared, place, migrate
+        self.name = name or body.__name__
+        self.doc = inspect.cleandoc(body.__doc__ or "")
+        self.title = self.doc.split("\n", 1)[0].rstrip(".") or self.name.replace("_", " ")
+        self.states: dict[str, State] = {}
+        self.tables: dict[str, Table] = {}
+        self.options: dict[str, Option] = {}
+        self.examples: list[Example] = []
+        self._parameters()
+        self._check()
+        self.predicate = self._where()
+
+    def _parameters(self) -> None:
+        handler = getattr(self.body, "on_event", self.body)
+        hints = typing.get_type_hints(self.body, getattr(handler, "__globals__", None), include_extras=True)
+        if isinstance(self.body, type):
+            given = {name: vars(self.body).get(name, inspect.Parameter.empty) for name in hints}
+        else:
+            rest = list(inspect.signature(self.body).parameters.values())[1:]
+            given = {one.name: one.default for one in rest}
+        for name, default in given.items():
+            if isinstance(default, State):
+                self.states[name] = default
+            elif isinstance(default, Table):
+                self.tables[name] = default
+            elif default is inspect.Parameter.empty:
+                raise self._problem("analyzer.parameter", f"{self.name}: the parameter `{name}` has no default",
+                                    "give it a state such as SlidingCount(\"10m\"), or an option's default value")  # fmt: skip
+            else:
+                self.options[name] = Option(hints.get(name, type(default)), default)
+
+    def _check(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise self._problem("analyzer.name", f"`{self.name}` is no name for an analyzer",
+                                "use lower-case letters, digits and _, a letter first")  # fmt: skip
+        handler = getattr(self.body, "on_event", None) if isinstance(self.body, type) else self.body
+        if not callable(handler):
+            raise self._problem("analyzer.handler", f"the class {self.name} has no method on_event", "def on_event(self, event): …")
+        if not isinstance(self.body, type) and not inspect.signature(self.body).parameters:
+            raise self._problem("analyzer.handler", f"{self.name} takes no event", f"def {self.name}(event): …")
+        if self.states and not (self.declared.key or self.declared.pinned):
+            raise self._problem("analyzer.stateless", f"{self.name} keeps state but has no key",
+                                "say whose state it is: key=\"source.ip\", or pinned=True for one state in all")  # fmt: skip
+        if self.has_timers and not hasattr(self.body, "on_timer"):
+            raise self._problem("analyzer.timers", f"{self.name} sets timers but has no method on_timer",
+                                "write a class with on_event and on_timer")  # fmt: skip
+
+    def _where(self) -> Node:
+        if not self.declared.where:
+            return EVERYTHING
+        try:
+            return parse(self.declared.where)
+        except Problem as problem:
+            problem.what = f"{self.name}: where: {problem.what}"
+            raise
+
+    def _problem(self, code: str, what: str, todo: str) -> Problem:
+        return Problem(code, what, where=self.place, todo=todo)
+
+    @property
+    def has_timers(self) -> bool:
+        """Whether it needs ticks of its own."""
+        return any(isinstance(state, Timers) for state in self.states.values())
+
+    @property
+    def shape(self) -> str:
+        """The layout of its state: equal shapes can take over each other's state."""
+        return ",".join(f"{name}:{state.shape}" for name, state in sorted(self.states.items()))
+
+    def _example(self, want: Literal["fires", "quiet", "survives"], records: Record | Sequence[Record], every: str | float,
+                 wait: str | float, tag: str, alerts: int | None, options: Mapping[str, Any]) -> Analyzer:  # fmt: skip
+        frame = sys._getframe(2)  # noqa: SLF001 - the author's line, for the page that shows a failing example
+        many = (records,) if isinstance(records, (str, Mapping)) else tuple(records)
+        place = Place(frame.f_code.co_filename, frame.f_lineno)
+        self.examples.append(Example(want, many, Duration.of(every).ns, Duration.of(wait).ns, tag, alerts, options, place))
+        return self
+
+    def fires_on(self, records: Record | Sequence[Record], *, every: str | float = "1s", wait: str | float = 0, tag: str = "example",
+                 alerts: int | None = None, **options: Any) -> Analyzer:  # fmt: skip
+        """An example that must give an alert (or exactly `alerts` of them), with records spaced by `every`."""
+        return self._example("fires", records, every, wait, tag, alerts, options)
+
+    def quiet_on(self, records: Record | Sequence[Record], *, every: str | float = "1s", wait: str | float = 0, tag: str = "example",
+                 **options: Any) -> Analyzer:  # fmt: skip
+        """An example that must give no alert: the one that just does not."""
+        return self._example("quiet", records, every, wait, tag, None, options)
+
+    def survives(self, records: Record | Sequence[Record], *, every: str | float = "1s", wait: str | float = 0, tag: str = "example",
+                 **options: Any) -> Analyzer:  # fmt: skip
+        """Malformed records: nothing may be raised, alerts or not."""
+        return self._example("survives", records, every, wait, tag, None, options)
+
+
+@overload
+def analyzer(body: Callable[..., Any], /) -> Analyzer: ...
+@overload
+def analyzer(*, where: str = "", key: str | Sequence[str] = (), tags: str | Sequence[str] = (), group: str | Sequence[str] = (),
+             pinned: bool = False, keys: int = 100_000, name: str | None = None,
+             migrate: Callable[[Any], Any] | None = None) -> Callable[[Callable[..., Any]], Analyzer]: ...  # fmt: skip
+def analyzer(body: Callable[..., Any] | None = None, /, *, where: str = "", key: str | Sequence[str] = (), tags: str | Sequence[str] = (),
+             group: str | Sequence[str] = (), pinned: bool = False, keys: int = 100_000, name: str | None = None,
+             migrate: Callable[[Any], Any] | None = None) -> Analyzer | Callable[[Callable[..., Any]], Analyzer]:  # fmt: skip
+    """Declares a function or class an analyzer.
+
+    `where` is a query string that chooses the events, `tags` are globs over the shipper's tag (default: all), `key` names
+    the field or fields whose value owns the state, `pinned` gives one state in all instead. `group` names the fields whose
+    value an alert is about (default: the key). At most `keys` keys are remembered; the one idle longest goes first.
+    `migrate` turns the plain state of another shape, {parameter: data}, into this one's.
+    """
+    declared = Declared(where, _names(tags), _names(key), _names(group) or _names(key), pinned, keys)
+    frame = sys._getframe(1)  # noqa: SLF001 - the author's line, for the page that shows what is wrong
+    place = Place(frame.f_code.co_filename, frame.f_lineno)
+
+    def decorate(body: Callable[..., Any]) -> Analyzer:
+        return Analyzer(body, declared, place, migrate, name)
+
+    return decorate if body is None else decorate(body)
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) and given else tuple(given)

@@ -1,0 +1,67 @@
+"""What an analyzer may return: an `Alert`, a `Derived` record, several of them, or None. Plain frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from ..events.event import Event
+
+__all__ = ["SEVERITIES", "Alert", "Derived", "Severity", "Timer"]
+
+Severity = Literal["low", "medium", "high", "critical"]
+
+SEVERITIES: dict[str, int] = {"low": 21, "medium": 47, "high": 73, "critical": 99}
+"""Each severity with its number in `event.severity`, the four that Elastic Security knows."""
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """A flagged record. `message` is the headline; `reason` says how it was reached and defaults to the headline.
+
+    `technique` is one MITRE ATT&CK id or several, `risk` 0–100 (default: the severity's number), `fields` are further ECS
+    fields by dotted name, `evidence` the contributing events beside the one at hand (at most ten are kept). `count` and
+    `since` (ns UTC) default to what the analyzer's window holds.
+    """
+
+    severity: Severity
+    message: str
+    technique: str | Sequence[str] = ()
+    reason: str = ""
+    risk: float | None = None
+    fields: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    evidence: Sequence[Event] = ()
+    count: int | None = None
+    since: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.severity not in SEVERITIES:
+            raise ValueError(f"severity is one of {', '.join(SEVERITIES)}, not {self.severity!r}")
+        if not isinstance(self.message, str) or not self.message:
+            raise ValueError("an alert needs a message")
+        if self.risk is not None and not 0 <= self.risk <= 100:
+            raise ValueError(f"risk is a number from 0 to 100, not {self.risk!r}")
+
+    @property
+    def techniques(self) -> tuple[str, ...]:
+        """The ATT&CK ids as a tuple."""
+        return (self.technique,) if isinstance(self.technique, str) else tuple(self.technique)
+
+
+class Derived(msgspec.Struct, frozen=True):
+    """A new record made from this one: it is journalled, split anew by its own keys, and seen by every analyzer.
+
+    `time` is ns UTC and defaults to the event's. Four derivations in a row are the most.
+    """
+
+    tag: str
+    record: Mapping[str, Any]
+    time: int | None = None
+
+
+class Timer(msgspec.Struct, frozen=True):
+    """A timer that fell due: the `name` it was set under and the time it was set for, ns UTC."""
+
+    name: str
+    due: int

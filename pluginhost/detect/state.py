@@ -1,0 +1,204 @@
+"""Keyed state: what an analyzer remembers about one key. Plain data, bounded, in event time.
+
+A state object stands as the default of an analyzer's parameter and is there only a declaration: its bounds. For each key
+the engine makes a live copy with `fresh`, hands it to the analyzer, and keeps it as the plain data of `dump` (anything
+msgpack can hold). `shape` names the layout of that data: as long as it stays, state is kept when the analyzer changes.
+No clock here: time is the event's.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from copy import copy
+from typing import Any, Self
+
+from ..events.event import Event
+from ..options import Duration
+
+__all__ = ["FirstSeen", "SlidingCount", "State", "Table", "Timers"]
+
+
+class State:
+    """One primitive. Subclasses set `shape` (raised when the layout of `dump` changes) and `idle`.
+
+    `idle`: after how many ns without an event of its key the state is worth nothing, so that the key may be forgotten.
+    """
+
+    __slots__ = ("idle",)
+    shape = ""
+    idle: int
+
+    def fresh(self) -> Self:
+        """An empty live copy with the same bounds."""
+        live = copy(self)
+        live.load(None)
+        return live
+
+    def load(self, plain: Any) -> None:
+        """Takes over what `dump` gave; None is the empty state."""
+        raise NotImplementedError
+
+    def dump(self) -> Any:
+        """The state as plain data."""
+        raise NotImplementedError
+
+    def evidence(self) -> tuple[int, int] | None:
+        """(count, earliest time in ns) of what it holds, for the alert; None where that says nothing."""
+        return None
+
+
+class SlidingCount(State):
+    """How many events of the key fell into the last `span` of event time.
+
+    The window ends at the newest event seen and is open at its old end: an event exactly `span` older no longer counts.
+    A late event counts if it still falls into it. At most `limit` times are kept (the count saturates there).
+    """
+
+    __slots__ = ("_fired", "_times", "limit", "span")
+    shape = "SlidingCount/1"
+
+    def __init__(self, span: str | float, limit: int = 10_000) -> None:
+        self.span, self.limit = Duration.of(span).ns, limit
+        self.idle = self.span
+        self.load(None)
+
+    def load(self, plain: Any) -> None:
+        """Takes over [times, fired]."""
+        self._times: list[int] = list(plain[0]) if plain else []
+        self._fired: int = plain[1] if plain else 0
+
+    def dump(self) -> Any:
+        """[times in ns, ascending; time of the last `reaches`]."""
+        return [self._times, self._fired]
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def add(self, event: Event) -> int:
+        """The count with this event in it."""
+        times, when = self._times, event.time
+        if not times or when >= times[-1]:
+            times.append(when)
+        else:
+            insort(times, when)
+        if times[0] <= times[-1] - self.span:
+            del times[: bisect_right(times, times[-1] - self.span)]
+        if len(times) > self.limit:
+            del times[0]
+        return len(times)
+
+    def reaches(self, event: Event, count: int) -> bool:
+        """Adds the event; True when the window holds `count` or more, and at most once per `span` while it goes on."""
+        if self.add(event) < count or (self._fired and event.time < self._fired + self.span):
+            return False
+        self._fired = event.time
+        return True
+
+    def evidence(self) -> tuple[int, int] | None:
+        """How many events the window holds, and the time of the oldest."""
+        return (len(self._times), self._times[0]) if self._times else None
+
+
+class FirstSeen(State):
+    """The values a key has shown, each remembered for `expire` after it was last seen.
+
+    At most `limit` values are kept; when full, the one seen longest ago is forgotten.
+    """
+
+    __slots__ = ("_seen", "expire", "limit")
+    shape = "FirstSeen/1"
+
+    def __init__(self, expire: str | float = "90d", limit: int = 1000) -> None:
+        self.expire, self.limit = Duration.of(expire).ns, limit
+        self.idle = self.expire
+        self.load(None)
+
+    def load(self, plain: Any) -> None:
+        """Takes over {value: time last seen}."""
+        self._seen: dict[str, int] = dict(plain) if plain else {}
+
+    def dump(self) -> Any:
+        """{value: time last seen in ns}, seen longest ago first."""
+        return self._seen
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def __contains__(self, value: object) -> bool:
+        return str(value) in self._seen
+
+    def first(self, value: object, event: Event) -> bool:
+        """True when the key has not shown `value` within `expire` before; from now on it has."""
+        text, when = str(value), event.time
+        last = self._seen.pop(text, None)
+        self._seen[text] = when if last is None else max(last, when)
+        if len(self._seen) > self.limit:
+            del self._seen[next(iter(self._seen))]
+        return last is None or when - last > self.expire
+
+
+class Timers(State):
+    """Timers of the key, in event time; the analyzer's `on_timer` is called when the watermark passes one's time."""
+
+    __slots__ = ("_due", "_moved")
+    shape = "Timers/1"
+
+    def __init__(self) -> None:
+        self.idle = Duration.of("365d").ns
+        self.load(None)
+
+    def load(self, plain: Any) -> None:
+        """Takes over {name: due}."""
+        self._due: dict[str, int] = dict(plain) if plain else {}
+        self._moved: list[tuple[str, int]] = list(self._due.items())
+
+    def dump(self) -> Any:
+        """{name: due time in ns}."""
+        return self._due
+
+    def set(self, name: str, due: int) -> None:
+        """Sets or moves the timer `name` to the time `due`, ns UTC."""
+        self._due[name] = due
+        self._moved.append((name, due))
+
+    def moved(self) -> list[tuple[str, int]]:
+        """(name, due) of what was set since this was last asked; for the engine."""
+        moved, self._moved = self._moved, []
+        return moved
+
+    def cancel(self, name: str) -> bool:
+        """Whether there was such a timer; now there is none."""
+        return self._due.pop(name, None) is not None
+
+    def due(self, name: str) -> int | None:
+        """When the timer `name` falls due, ns UTC, or None."""
+        return self._due.get(name)
+
+
+class Table:
+    """Small values with expiry that one analyzer publishes and all can read, in every shard, from the next tick on.
+
+    Not a state of the key: a declaration with the same `name` in another analyzer reads the same table.
+    """
+
+    __slots__ = ("_put", "_rows", "expire", "name")
+
+    def __init__(self, name: str, expire: str | float = "1d") -> None:
+        self.name, self.expire = name, Duration.of(expire).ns
+        self._rows: dict[str, tuple[Any, int]] = {}
+        self._put: list[tuple[str, Any]] = []
+
+    def bound(self, rows: dict[str, tuple[Any, int]], put: list[tuple[str, Any]]) -> Table:
+        """A live copy over the shard's rows (value, expiry in ns) that collects what is put."""
+        live = copy(self)
+        live._rows, live._put = rows, put  # noqa: SLF001 - a copy of ourselves
+        return live
+
+    def get(self, key: str, event: Event, default: Any = None) -> Any:
+        """The value published for `key`, unless it has expired at the event's time."""
+        value, expires = self._rows.get(key, (default, 0))
+        return value if expires > event.time else default
+
+    def put(self, key: str, value: Any = True) -> None:
+        """Publishes a plain value for `key`."""
+        self._put.append((key, value))

@@ -1,0 +1,102 @@
+"""The gate a saved file must pass: it loads, its options fit, and its own examples come out as they say.
+
+Examples run through the production path: a journal row, the splitter, the pipeline. Pure apart from running the author's
+code; the host lets a separate process do it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ..detect.declaration import Analyzer, Example
+from ..events.mapping import Mappings
+from ..options import convert
+from ..problem import Place, Problem
+from ..store.row import Kind, Row
+from ..wire.chunk import Columns
+from .generations import Module, describe, ready
+from .items import Result, Tick
+from .loader import Bundle
+from .pipeline import Pipeline
+from .splitter import items
+from .state import ShardState
+from .unit import Unit
+
+__all__ = ["START", "check", "judge", "rows"]
+
+START = 1_767_225_600_000_000_000
+"""When the first record of an example happens: 2026-01-01T00:00:00Z, in ns."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def check(made: Bundle, options: Mapping[str, Mapping[str, Any]], mappings: Mappings) -> Module:
+    """The manifest entry of a bundle that passed; the `Problem` that keeps it out otherwise."""
+    units = ready(made, options)
+    lines = made.source.splitlines()
+    for unit in units:
+        for example in unit.analyzer.examples:
+            problem = judge(unit, example, mappings, made.file)
+            if problem is not None:
+                if isinstance(problem.where, Place) and not problem.where.text and problem.where.line <= len(lines):
+                    problem.where = Place(problem.where.file, problem.where.line, 0, lines[problem.where.line - 1])
+                raise problem
+    return describe(made, units, options)
+
+
+def judge(unit: Unit, example: Example, mappings: Mappings, file: str) -> Problem | None:
+    """What is wrong with the example, or None."""
+    given = {name: convert(unit.analyzer.options[name].kind, value, name) for name, value in example.options.items()}
+    fresh = Unit(unit.analyzer, {**unit.options, **given}, unit.rule.ruleset, unit.sources)
+    result = _run(fresh, example, mappings)
+    place = Place(file, example.where.line) if example.where.file != file else example.where
+    if result.failures:
+        failure = result.failures[0]
+        return Problem("analyzer.example", f"{unit.name}: {failure.error}, at record {failure.index + 1} of an example", where=place,
+                       todo=failure.where or None)  # fmt: skip
+    wanted = _verdict(example, len(result.findings))
+    if wanted is None:
+        return None
+    first = f", the first at record {result.findings[0].index + 1}: {result.findings[0].message}" if result.findings else ""
+    told = f"{unit.name}: expected {wanted}, got {len(result.findings) or 'none'}{first}"
+    return Problem("analyzer.example", told, where=place, todo=_why(fresh, unit.analyzer, len(example.records)))
+
+
+def _verdict(example: Example, alerts: int) -> str | None:
+    """What was expected instead, or None when it came out right."""
+    if example.want == "fires" and example.alerts is not None:
+        return None if alerts == example.alerts else f"{example.alerts} alerts"
+    if example.want == "fires":
+        return None if alerts else "an alert"
+    return None if example.want == "survives" or not alerts else "no alert"
+
+
+def _why(unit: Unit, analyzer: Analyzer, records: int) -> str:
+    judged = unit.seen + unit.unkeyed
+    told = f"{judged} of {records} records matched `where`" if analyzer.declared.where else f"{judged} of {records} records came to it"
+    if unit.unkeyed:
+        told += f", {unit.unkeyed} of them without the key {' + '.join(unit.key)}"
+    return told
+
+
+def _run(unit: Unit, example: Example, mappings: Mappings) -> Result:
+    pipeline, state = Pipeline([unit], mappings), ShardState()
+    row = rows(example.records, START, example.every, example.tag)
+    fed = [*items(row), Tick(1, START + len(example.records) * example.every + example.wait, row.arrival)]
+    return pipeline.run(state, fed)
+
+
+def rows(records: Sequence[Any], start: int, every: int, tag: str) -> Row:
+    """A journal row of the records, `every` ns apart, as if they had just arrived. A text stands for `{"message": text}`."""
+    bounds, body = [], bytearray()
+    for record in records:
+        raw = _encode({"message": record} if isinstance(record, str) else dict(record))
+        bounds.append((len(body), len(body) + len(raw)))
+        body += raw
+    times = [start + index * every for index in range(len(records))]
+    columns = Columns.of(bounds, times).pack()
+    arrival = times[-1] if times else start
+    return Row(Kind.RECORDS, bytes(body), 0, arrival, "example", "example", tag, codec="msgpack", count=len(records), columns=columns)

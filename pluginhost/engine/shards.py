@@ -1,0 +1,152 @@
+"""The worker processes as the host sees them: started by exec, fed from the journal, listened to, replaced when they die."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from ..metrics import Counts
+from ..store.row import Row
+from .committer import Committer
+from .link import Committed, Feed, Framed, FromWorker, Part, Ready, Report, Saved, Stop, UnitCounts, frame
+from .splitter import Routes
+
+__all__ = ["COUNTS", "Worker"]
+
+log = logging.getLogger(__name__)
+
+COUNTS = ("rows", "records", "reports", "restarts")
+_FEED = 4 << 20  # bytes of one message
+_AHEAD = 32 << 20  # bytes fed but not reported yet
+
+
+class Worker:
+    """Worker `shard` of `shards`. `report` is awaited for every report, in order; `ready` is called when it (re)starts."""
+
+    def __init__(self, shard: int, shards: int, data: Path, committer: Committer, counts: Counts, *,
+                 routes: Callable[[], Routes | None], ready: Callable[[int], None], report: Callable[[int, Report], Awaitable[None]], saved: Callable[[], None]) -> None:  # fmt: skip
+        self.shard, self._shards, self._data, self._committer, self._counts = shard, shards, data, committer, counts
+        self._routes, self._ready, self._report, self._saved_cb = routes, ready, report, saved
+        self._grown = committer.grown()
+        self._room = asyncio.Event()
+        self._outstanding: list[tuple[int, int]] = []  # (offset behind the message, its bytes)
+        self._writer: asyncio.StreamWriter | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._last: UnitCounts | None = None
+        self._stopping = False
+        self.saved = Saved(-1, 0)
+        self.units: dict[str, UnitCounts] = {}
+        self.pid = 0
+
+    async def run(self) -> None:
+        """Keeps a process alive until cancelled or stopped; each new one is fed from its own position."""
+        delay = 0.2
+        while not self._stopping:
+            started = asyncio.get_running_loop().time()
+            await self._live()
+            if self._stopping:
+                return
+            self._counts["restarts"] += 1
+            delay = 0.2 if asyncio.get_running_loop().time() - started > 60 else min(delay * 2, 10.0)
+            log.error("worker %d ended with status %s; a new one starts in %.1f s and replays from its last checkpoint", self.shard,
+                      self._process.returncode if self._process else "?", delay)  # fmt: skip
+            await asyncio.sleep(delay)
+
+    async def _live(self) -> None:
+        ours, theirs = socket.socketpair()
+        given = (theirs.fileno(), self.shard, self._shards, self._data)
+        command = (sys.executable, "-m", "pluginhost.engine.worker", *map(str, given))
+        self._process = await asyncio.create_subprocess_exec(*command, pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL)
+        self.pid = self._process.pid
+        theirs.close()
+        reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 22)
+        self._outstanding.clear()
+        self._room.set()
+        feeding: asyncio.Task[None] | None = None
+        framed = Framed(FromWorker)
+        try:
+            while data := await reader.read(1 << 20):
+                for message in framed.receive(data):
+                    if isinstance(message, Ready):
+                        self.saved = Saved(message.position, message.generation)
+                        self._ready(self.shard)
+                        feeding = asyncio.create_task(self._feed(message.position))  # noqa: TID251 - cancelled below
+                    elif isinstance(message, Report):
+                        self._reported(message)
+                        await self._report(self.shard, message)
+                    else:
+                        self.saved = message
+                        self._saved_cb()
+        except ConnectionError:
+            pass  # the process is gone: its status says more
+        finally:
+            if feeding is not None:
+                feeding.cancel()
+            self._writer.close()
+            await self._ended()
+
+    async def _ended(self) -> None:
+        if self._process is None:
+            return
+        try:
+            await asyncio.wait_for(self._process.wait(), 5)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+    def _reported(self, report: Report) -> None:
+        self.units = report.counts
+        self._counts["reports"] += 1
+        self._counts["records"] = report.records
+        while self._outstanding and self._outstanding[0][0] <= report.position:
+            self._outstanding.pop(0)
+        if sum(size for _, size in self._outstanding) < _AHEAD:
+            self._room.set()
+
+    async def _feed(self, offset: int) -> None:
+        while self._writer is not None:
+            self._grown.clear()
+            rows = await self._committer.read(offset, _FEED)
+            if not rows:
+                await self._grown.wait()
+                continue
+            offset = rows[-1].offset + 1
+            self._counts["rows"] += len(rows)
+            self._writer.write(frame(Feed(self._parts(rows))))
+            self._outstanding.append((offset, sum(len(row.body) for row in rows)))
+            if sum(size for _, size in self._outstanding) >= _AHEAD:
+                self._room.clear()
+            await self._writer.drain()
+            await self._room.wait()
+
+    def _parts(self, rows: list[Row]) -> list[Part]:
+        routes = self._routes()
+        if routes is None:
+            return [Part(row) for row in rows]
+        parts = []
+        for row in rows:
+            chosen, keys = routes.of(row)[self.shard]
+            parts.append(Part(row, chosen, list(keys.items())) if row.count else Part(row))
+        return parts
+
+    def committed(self, offset: int) -> None:
+        """Tells the worker how far the desk has come."""
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(frame(Committed(offset)))
+
+    async def stop(self, committed: int, grace: float) -> None:
+        """Lets it write a last checkpoint and end; ends it when it takes longer than `grace` seconds."""
+        self._stopping = True
+        if self._process is None or self._process.returncode is not None:
+            return
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(frame(Stop(committed)))
+        try:
+            await asyncio.wait_for(self._process.wait(), grace)
+        except TimeoutError:
+            log.warning("worker %d did not stop in time and was ended; it replays from its last checkpoint", self.shard)
+            self._process.kill()

@@ -1,0 +1,168 @@
+"""A journal row → the items of a shard: slices with their keys, ticks, table updates.
+
+Every row means the same to every shard and every replay. A time further ahead of the arrival than `FUTURE` counts as the
+arrival. With one shard nothing needs to be read here; with several the keys that loaded analyzers declare are read once,
+in the host, and travel with the slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from zlib import crc32
+
+import msgspec
+
+from ..events.event import Event
+from ..events.keys import key_bytes, key_group, shard
+from ..events.mapping import Mappings
+from ..events.slice import Slice
+from ..options import Duration
+from ..store.letters import Letter
+from ..store.row import Kind, Row
+from ..wire.chunk import Columns
+from ..wire.compression import unpack_leniently
+from .items import Item, Made, TableUpdate, Tick
+from .unit import pack
+
+__all__ = ["FUTURE", "Control", "Keys", "Routes", "chained_row", "control_of", "control_row", "items", "made_id", "rejected", "slices",
+           "table_row", "tick_row"]  # fmt: skip
+
+FUTURE = Duration.of("5m").ns
+LETTER = 64 << 10
+_LIMIT = 1 << 32  # what wire let pass fits: the row was validated under the limits of its day
+Keys = dict[tuple[str, ...], list[bytes | None]]
+
+
+class Chained(msgspec.Struct, frozen=True):
+    """The head of a chained row, in its `chunk_id`: the record's id, its time (ns), how often it was derived, and by whom."""
+
+    id: str
+    time: int
+    hop: int
+    analyzer: str
+
+
+class Control(msgspec.Struct, frozen=True):
+    """The body of a control row: the generation that takes effect here, and the analyzers whose state is given up."""
+
+    swap: int
+    reset: tuple[str, ...] = ()
+
+
+_control = msgspec.msgpack.Decoder(Control)
+_chained = msgspec.msgpack.Decoder(Chained)
+_table = msgspec.msgpack.Decoder(TableUpdate)
+_tick = msgspec.msgpack.Decoder(Tick)
+
+
+def items(row: Row, chosen: Sequence[int] | None = None, keys: Keys | None = None) -> list[Item]:
+    """What the row holds for a shard: all its slices, or those at the indices `chosen` with their keys."""
+    if row.kind == Kind.RECORDS:
+        return list(slices(row, chosen, keys))
+    if row.kind == Kind.CHAINED:
+        head = _chained.decode(row.chunk_id)
+        made = Slice(row.offset, 0, head.time, row.arrival, row.tag, "msgpack", row.body, row.input, row.source, id=head.id, hop=head.hop)
+        made.keys = {fields: column[0] for fields, column in keys.items()} if keys else None
+        return [made]
+    if row.kind == Kind.TABLE:
+        return [_table.decode(row.body)]
+    if row.kind == Kind.TICK:
+        return [msgspec.structs.replace(_tick.decode(row.body), offset=row.offset, arrival=row.arrival)]
+    return []
+
+
+def slices(row: Row, chosen: Sequence[int] | None = None, keys: Keys | None = None) -> list[Slice]:
+    """The records of a row of kind `records`."""
+    data = _data(row)
+    columns = Columns.unpack(row.columns)
+    starts, ends, times = columns.starts, columns.ends, columns.times
+    arrival, latest = row.arrival, row.arrival + FUTURE
+    made = []
+    for place, index in enumerate(range(len(starts)) if chosen is None else chosen):
+        time = times[index]
+        one = Slice(row.offset, index, time if 0 < time <= latest else arrival, arrival, row.tag, row.codec,
+                    data[starts[index] : ends[index]], row.input, row.source)  # fmt: skip
+        if keys:
+            one.keys = {fields: column[place] for fields, column in keys.items()}
+        made.append(one)
+    if columns.metas:
+        _attach(made, columns, data)
+    return made
+
+
+def _data(row: Row) -> bytes:
+    """The row's body unpacked; a damaged tail was cut off when the row was accepted, and is again."""
+    return unpack_leniently(row.packing, row.body, _LIMIT)[0] if row.packing else row.body
+
+
+def _attach(made: list[Slice], columns: Columns, data: bytes) -> None:
+    by_index = {one.index: one for one in made}
+    for meta in columns.metas:
+        if (one := by_index.get(meta.index)) is not None:
+            one.own, one.group = data[meta.start : meta.end], data[meta.group_start : meta.group_end]
+
+
+class Routes:
+    """Which shards a record goes to: those that own one of its keys. `keys` are the keys that loaded analyzers declare."""
+
+    def __init__(self, keys: Collection[tuple[str, ...]], pinned: Collection[str], keyless: bool, mappings: Mappings, shards: int) -> None:
+        self._keys, self._mappings, self._shards = sorted(keys), mappings, shards
+        self._always = {shard(crc32(name.encode()) & 255, shards) for name in pinned}
+        self._by_content = keyless or bool(keys)  # whoever has no key is counted where its bytes fall
+
+    def of(self, row: Row) -> list[tuple[list[int], Keys]]:
+        """Per shard: the indices of its records in the row, and their keys, column by column."""
+        parts: list[tuple[list[int], Keys]] = [([], {fields: [] for fields in self._keys}) for _ in range(self._shards)]
+        for item in items(row):
+            if not isinstance(item, Slice):
+                continue
+            event = Event(item, self._mappings)
+            read: list[tuple[tuple[str, ...], bytes | None]] = [(fields, key_bytes(event, fields)) for fields in self._keys]
+            homes = self._always | {shard(key_group(key), self._shards) for _, key in read if key is not None}
+            if self._by_content:
+                homes = homes | {shard(crc32(item.raw) & 255, self._shards)}
+            for home in homes:
+                indices, columns = parts[home]
+                indices.append(item.index)
+                for fields, key in read:
+                    columns[fields].append(key)
+        return parts
+
+
+def rejected(row: Row) -> list[Letter]:
+    """The dead letters of a row: each part that could not be accepted, cut to `LETTER` bytes, with its reason."""
+    data = _data(row)
+    source = msgspec.json.encode({"input": row.input, "source": row.source, "tag": row.tag, "arrival": row.arrival})
+    return [Letter(f"{row.offset}.{n}", "input", reason, source, data[start : min(end, start + LETTER)])
+            for n, (reason, start, end) in enumerate(row.rejected)]  # fmt: skip
+
+
+def control_of(row: Row) -> Control:
+    """What a control row says."""
+    return _control.decode(row.body)
+
+
+def control_row(control: Control) -> Row:
+    """A control row, to be appended."""
+    return Row(Kind.CONTROL, pack(control), input="control")
+
+
+def tick_row(watermark: int) -> Row:
+    """A tick row, to be appended."""
+    return Row(Kind.TICK, pack(Tick(0, watermark, 0)), input="clock")
+
+
+def table_row(update: TableUpdate) -> Row:
+    """A table row, to be appended."""
+    return Row(Kind.TABLE, pack(update), input="table", chunk_id=update.id.encode())
+
+
+def chained_row(made: Made) -> Row:
+    """A chained row, to be appended."""
+    head = pack(Chained(made.id, made.time, made.hop, made.analyzer))
+    return Row(Kind.CHAINED, made.raw, input="chain", source=made.analyzer, tag=made.tag, chunk_id=head, codec="msgpack", count=1)
+
+
+def made_id(row: Row) -> str:
+    """What a chained or table row was made as: by it a repetition after a crash is recognised."""
+    return _chained.decode(row.chunk_id).id if row.kind == Kind.CHAINED else row.chunk_id.decode()

@@ -1,0 +1,218 @@
+"""A shard as a process: fed journal rows by the host, it runs the pipeline and reports; its state is its own file.
+
+`python -m pluginhost.engine.worker FD SHARD SHARDS DATA`. One thread, no clock on the record path. A checkpoint is packed at
+one position and written once the desk has committed that far, so that a replay never skips a finding the desk lacks.
+"""
+
+from __future__ import annotations
+
+import gc
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from ..events.keys import key_group
+from ..options import Duration, Size
+from ..store.row import Kind
+from ..store.shard import Checkpoint, ShardStore
+from .generations import Generations, Manifest, ready
+from .items import Item, Result, TableUpdate
+from .link import Committed, Feed, Framed, Part, Ready, Report, Saved, Stop, ToWorker, UnitCounts, frame
+from .parts import mappings
+from .pipeline import Pipeline
+from .splitter import Control, control_of, items
+from .state import ShardState
+from .unit import Cell, Unit, pack, unpack
+
+__all__ = ["Shard", "main"]
+
+CHECKPOINT_EVERY = Duration.of("10s")
+CHECKPOINT_BYTES = Size.of("256MiB")
+
+_updates = msgspec.msgpack.Decoder(list[TableUpdate])
+
+
+class Shard:
+    """The worker without its socket: `feed` gives the report to send, `committed` writes what may be written."""
+
+    def __init__(self, shard: int, shards: int, data: Path) -> None:
+        self._shard, self._shards = shard, shards
+        self._generations, self._mappings = Generations(data / "generations"), mappings()
+        self._store = ShardStore(data / f"shard-{shard}.db")
+        self._state = ShardState()
+        self._pipeline = Pipeline([], self._mappings, shard=shard, shards=shards)
+        self._modules: dict[str, tuple[str, list[Unit]]] = {}
+        self._changed: set[tuple[str, bytes]] = set()
+        self._removed: set[tuple[str, bytes]] = set()
+        self._pending: Checkpoint | None = None
+        self._fed = 0
+        self._saved_at = time.monotonic()
+        self._records = 0
+        self.position, self.generation = self._store.position, self._store.generation
+        self._restore()
+
+    def _restore(self) -> None:
+        self._state.restore(self._store.load())
+        self._state.watermark = self._store.watermark
+        for table, name, value, expires in self._store.tables():
+            self._state.tables.setdefault(table, {})[name.decode()] = (unpack(value), expires)
+        if isinstance(pending := self._store.meta("pending"), bytes):
+            self._state.pending = _updates.decode(pending)
+        if self.generation:
+            self._load(self._generations.manifest(self.generation))
+
+    def feed(self, parts: Iterable[Part]) -> Report:
+        """What came of the rows; rows below the position are known already and passed over."""
+        report = Report(self.position, [], [], [], [], {}, 0)
+        run: list[Item] = []
+        for part in parts:
+            row = part.row
+            if row.offset < self.position:
+                continue
+            self.position = row.offset + 1
+            self._fed += len(row.body)
+            if row.kind == Kind.CONTROL:
+                self._run(run, report)
+                run = []
+                self._swap(control_of(row))
+            else:
+                run += items(row, part.chosen, dict(part.keys) if part.keys is not None else None)
+        self._run(run, report)
+        counts = {unit.name: self._counts(unit) for unit in self._pipeline.units.values()}
+        return Report(self.position, report.findings, report.chained, report.tables, report.failures, counts, self._records)
+
+    def _run(self, run: list[Item], report: Report) -> None:
+        if not run:
+            return
+        self._records += len(run)
+        result: Result = self._pipeline.run(self._state, run)
+        report.findings.extend(result.findings)
+        report.chained.extend(result.chained)
+        report.tables.extend(result.tables)
+        report.failures.extend(result.failures)
+        self._changed = (self._changed - result.removed) | result.changed
+        self._removed = (self._removed - result.changed) | result.removed
+
+    def _counts(self, unit: Unit) -> UnitCounts:
+        keys = len(self._state.cells.get(unit.name, ()))
+        return UnitCounts(unit.seen, unit.fired, unit.failed, unit.unkeyed, unit.evicted, keys)
+
+    def _swap(self, control: Control) -> None:
+        for name in control.reset:
+            self._forget(name)
+        self._load(self._generations.manifest(control.swap))
+
+    def _forget(self, analyzer: str) -> None:
+        for key in self._state.cells.pop(analyzer, {}):
+            self._changed.discard((analyzer, key))
+            self._removed.add((analyzer, key))
+
+    def _load(self, manifest: Manifest) -> None:
+        """Makes the manifest's analyzers the ones that run. What did not change keeps its code and its live cells."""
+        shapes = {unit.name: unit.analyzer.shape for unit in self._pipeline.units.values()} if self._modules else self._store.shapes()
+        loaded: dict[str, tuple[str, list[Unit]]] = {}
+        for module in manifest.modules:
+            mark = f"{module.digest} {module.options}"
+            known = self._modules.get(module.file)
+            if known is not None and known[0] == mark:
+                loaded[module.file] = known
+                continue
+            units = ready(self._generations.bundle(module), module.options)
+            loaded[module.file] = (mark, units)
+            for unit in units:
+                self._adopt(unit, shapes.get(unit.name))
+        self._modules = loaded
+        units = [unit for _, many in loaded.values() for unit in many]
+        for name in self._state.cells.keys() - {unit.name for unit in units}:
+            self._forget(name)
+        self._pipeline = Pipeline(units, self._mappings, shard=self._shard, shards=self._shards)
+        self.generation = manifest.number
+
+    def _adopt(self, unit: Unit, shape: str | None) -> None:
+        if shape is not None and shape != unit.analyzer.shape:
+            if unit.analyzer.migrate is None:  # the host lets no such swap through without a reset
+                self._forget(unit.name)
+            else:
+                self._state.migrate(unit, shape)
+                self._changed |= {(unit.name, key) for key in self._state.cells.get(unit.name, ())}
+        self._state.adopt(unit)
+
+    def checkpoint_due(self) -> bool:
+        """Whether a checkpoint should be packed now."""
+        if self._pending is not None or self.position == self._store.position:
+            return False
+        return self._fed >= CHECKPOINT_BYTES or time.monotonic() - self._saved_at >= CHECKPOINT_EVERY
+
+    def pack(self) -> None:
+        """Packs what changed, at the position of now; `committed` writes it."""
+        state, changed = self._state, []
+        for analyzer, key in sorted(self._changed):
+            cell = state.cells[analyzer][key]
+            touched, blob = (cell.touched, cell.pack()) if isinstance(cell, Cell) else cell
+            changed.append((analyzer, key, key_group(key), touched, blob))
+        rows = [(table, name, state.tables[table].get(name)) for table, name in sorted(state.tables_changed)]
+        self._pending = Checkpoint(
+            position=self.position, generation=self.generation, watermark=state.watermark, changed=changed, removed=sorted(self._removed),
+            shapes={unit.name: unit.analyzer.shape for unit in self._pipeline.units.values() if unit.stateful},
+            tables_set=[(table, name.encode(), pack(row[0]), row[1]) for table, name, row in rows if row is not None],
+            tables_removed=[(table, name.encode()) for table, name, row in rows if row is None],
+            meta={"pending": pack(state.pending)},
+        )  # fmt: skip
+        self._changed, self._removed, self._fed = set(), set(), 0
+        state.tables_changed.clear()
+
+    def committed(self, offset: int) -> Saved | None:
+        """Writes the packed checkpoint if the desk has come that far."""
+        if self._pending is None or offset < self._pending.position:
+            return None
+        self._store.commit(self._pending)
+        self._pending, self._saved_at = None, time.monotonic()
+        return Saved(self._store.position, self._store.generation)
+
+
+def main(fd: int, shard: Shard) -> None:
+    """Serves until the host says stop or hangs up."""
+    framed = Framed(ToWorker)
+    with socket.socket(fileno=fd) as host:
+        host.sendall(frame(Ready(shard.position, shard.generation)))
+        while True:
+            if select.select([host], [], [], 1.0)[0]:
+                if not (data := host.recv(1 << 20)):
+                    return
+                for message in framed.receive(data):
+                    if _answer(host, shard, message):
+                        return
+            if shard.checkpoint_due():
+                shard.pack()
+
+
+def _answer(host: socket.socket, shard: Shard, message: ToWorker) -> bool:
+    """Handles one message; whether it was the last."""
+    if isinstance(message, Feed):
+        host.sendall(frame(shard.feed(message.parts)))
+    elif isinstance(message, Committed):
+        if (saved := shard.committed(message.offset)) is not None:
+            host.sendall(frame(saved))
+    elif isinstance(message, Stop):
+        return _stop(host, shard, message)
+    return False
+
+
+def _stop(host: socket.socket, shard: Shard, stop: Stop) -> bool:
+    """A last checkpoint, where the desk has everything; then the end."""
+    shard.pack()
+    if (saved := shard.committed(stop.committed)) is not None:
+        host.sendall(frame(saved))
+    return True
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host decides when to stop
+    gc.set_threshold(50_000, 20, 100)
+    main(int(sys.argv[1]), Shard(int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])))

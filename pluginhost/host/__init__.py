@@ -1,0 +1,1 @@
+"""The composition root: configuration → parts, started, connected, supervised and stopped."""

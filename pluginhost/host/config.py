@@ -1,0 +1,143 @@
+"""The configuration of a host: what `pluginhost.yaml` may say, and the safe defaults that hold without it."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from ..engine.parts import find, names
+from ..match import Node, parse
+from ..options import Duration, Size, Tree, build, doc, read
+from ..problem import Problem, Problems
+
+__all__ = ["Config", "Journal", "Part", "Route", "configure", "default_file"]
+
+
+class Journal(msgspec.Struct, frozen=True, kw_only=True):
+    """The durable buffer between the inputs and the analyzers."""
+
+    max_bytes: Annotated[Size, doc("how large it may grow before senders are told to wait")] = Size(4 << 30)
+    segment_bytes: Annotated[Size, doc("size of one file; whole files are removed once they are no longer needed")] = Size(64 << 20)
+    sync: Annotated[bool, doc("whether an acknowledgement waits for the disk; false may lose records when the machine stops")] = True
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """What every output can say about the alerts it wants."""
+
+    when: Annotated[str, doc("a query over the alert's fields, such as `event.severity:>=73`; default: every alert")] = ""
+    analyzers: Annotated[tuple[str, ...], doc("only alerts of these analyzers")] = ()
+    name: Annotated[str, doc("what it is called in logs and counters; default: its type")] = ""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole of `pluginhost.yaml`. Paths are relative to the file."""
+
+    data: Annotated[Path, doc("folder of journal, state, alerts; one host at a time")] = Path("pluginhost-data")
+    namespace: Annotated[str, doc("last part of the data stream's name", pattern=r"^[a-z0-9_.]{1,100}$")] = "default"
+    hostname: Annotated[str, doc("what it calls itself to peers and in alerts; must differ from the shipper's own name")] = ""
+    workers: Annotated[int, doc("processes that run analyzers; fixed once the data folder exists", ge=1, le=64)] = 1
+    inputs: Annotated[list[dict[str, Any]], doc("the doors: each with its `type`")] = msgspec.field(
+        default_factory=lambda: [{"type": "forward"}, {"type": "http"}, {"type": "grpc"}]
+    )
+    outputs: Annotated[list[dict[str, Any]], doc("where alerts go beside the embedded store: `type`, `when`, `analyzers` …")] = []
+    analyzers: Annotated[tuple[Path, ...], doc("folders of analyzer files; `shipped` are those that come along")] = (Path("shipped"),)
+    options: Annotated[dict[str, dict[str, Any]], doc("options by analyzer")] = {}
+    journal: Annotated[Journal, doc("the durable buffer")] = Journal()
+    lateness: Annotated[Duration, doc("how long timers wait for records that come late")] = Duration(5)
+    loop_tag: Annotated[str, doc("records under this tag are our own coming back: acknowledged, not analyzed", min_length=1)] = "flagged"
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One configured input or output, read and checked."""
+
+    name: str
+    type: Any
+    options: Any
+    route: Route = Route()
+    when: Node | None = None
+
+
+class Configured(msgspec.Struct, frozen=True):
+    """A configuration with its parts looked up."""
+
+    config: Config
+    folder: Path
+    inputs: tuple[Part, ...]
+    outputs: tuple[Part, ...]
+
+    @property
+    def data(self) -> Path:
+        """The data folder, absolute."""
+        return (self.folder / self.config.data).absolute()
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The analyzer folders, absolute, each once."""
+        shipped = names("analyzers")
+        found = [find("analyzers", str(one))() if str(one) in shipped else (self.folder / one).absolute() for one in self.config.analyzers]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def hostname(self) -> str:
+        """What the host calls itself."""
+        return self.config.hostname or f"pluginhost.{socket.gethostname()}"
+
+
+def default_file() -> Path | None:
+    """`pluginhost.yaml` in the working folder, or in /etc/pluginhost, or None."""
+    return next((path for path in (Path("pluginhost.yaml"), Path("/etc/pluginhost/pluginhost.yaml")) if path.is_file()), None)
+
+
+def configure(file: Path | None) -> Configured:
+    """The configuration in `file`, or the defaults; raises `Problems` with everything that is wrong with it."""
+    tree = read(file) if file is not None else Tree({}, "defaults")
+    config = build(Config, tree)
+    found: list[Problem] = []
+    inputs = _parts("inputs", config.inputs, tree, found)
+    outputs = _parts("outputs", config.outputs, tree, found)
+    if found:
+        raise Problems(found)
+    return Configured(config, file.parent.absolute() if file is not None else Path.cwd(), inputs, outputs)
+
+
+def _parts(group: str, given: list[dict[str, Any]], tree: Tree, found: list[Problem]) -> tuple[Part, ...]:
+    parts: list[Part] = []
+    if group not in tree.value:
+        tree = Tree({**tree.value, group: given}, tree.file)
+    for index, one in enumerate(given):
+        try:
+            parts.append(_part(group, index, one, tree, {part.name for part in parts}))
+        except Problems as problems:
+            found += problems.found
+        except Problem as problem:
+            problem.where = problem.where or tree.place((group, index))
+            found.append(problem)
+    return tuple(parts)
+
+
+def _part(group: str, index: int, one: dict[str, Any], tree: Tree, taken: set[str]) -> Part:
+    at = f"$.{group}[{index}]"
+    if "type" not in one:
+        raise Problem("config.missing", f"{at}.type is missing", where=tree.place((group, index)))
+    type_ = find(group, str(one["type"]), f"{at}.type")
+    routed = tuple(field for field in ("when", "analyzers", "name") if group == "outputs" or field == "name")
+    options = build(type_.Options, tree, (group, index), skip=("type", *routed))
+    shared = tuple(field for field in one if field not in routed)
+    route = build(Route, tree, (group, index), skip=shared)
+    name = route.name or str(one["type"])
+    if name in taken:
+        raise Problem("config.twice", f"{at}: there are two {group} called `{name}`", where=tree.place((group, index)),
+                      todo="give one a `name`")  # fmt: skip
+    return Part(name, type_, options, route, _when(route.when, f"{at}.when", tree, (group, index)) if route.when else None)
+
+
+def _when(query: str, at: str, tree: Tree, path: tuple[str | int, ...]) -> Node:
+    try:
+        return parse(query)
+    except Problem as problem:
+        problem.what = f"{at}: {problem.what}"
+        problem.still = problem.still or str(tree.file)
+        raise

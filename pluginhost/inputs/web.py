@@ -1,0 +1,110 @@
+"""An HTTP listener that peers cannot hang, flood or litter with: what every door over HTTP stands on.
+
+It bounds connections and silence, tells what is not HTTP once instead of with a stack trace each time, and ends at the
+borders between requests. It knows no path and no record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from ..metrics import Counts
+from ..problem import Problem
+from .guard import Once
+
+__all__ = ["Listener"]
+
+_LOG = logging.getLogger(__name__)
+_FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_LINGER = 2.0  # seconds in which the rest of a refused body is read away, so that the sender sees the answer
+
+
+class Listener:
+    """Serves `routes` at `bind`:`port`. Counts `busy` (a connection too many) and `garbage`."""
+
+    def __init__(self, routes: Iterable[web.RouteDef], bind: str, port: int, *, connections: int, idle: float, counts: Counts) -> None:
+        self._routes, self._bind, self._port = routes, bind, port
+        self._connections, self._idle, self._counts = connections, idle, counts
+        self.address = f"{bind}:{port}"
+        self._once = Once(_LOG)
+        self._at_work, self._rest = 0, asyncio.Event()
+
+    async def start(self) -> None:
+        """Listens; `Problem` if the address cannot be had."""
+        app = web.Application()
+        app.add_routes(self._routes)
+        self._runner = web.AppRunner(
+            app, access_log=None, logger=self._logger(), auto_decompress=False, keepalive_timeout=self._idle, lingering_time=_LINGER
+        )  # the keep-alive timeout also ends connections whose first request never comes, or not whole
+        await self._runner.setup()
+        try:
+            self._listener = await asyncio.get_running_loop().create_server(self._connection, self._bind, self._port)
+        except OSError as error:
+            await self._runner.cleanup()
+            raise Problem("input.address", f"cannot listen on {self.address}: {error.strerror or error}") from None
+        host, port = self._listener.sockets[0].getsockname()[:2]
+        self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    async def stop(self, grace: float) -> None:
+        """Takes no new connection, lets requests that are at work end, then closes; within `grace` seconds."""
+        server = self._runner.server
+        if server is None:
+            return
+        self._listener.close()
+        reserve = min(1.0, grace / 2)
+        if self._at_work:
+            self._rest.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._rest.wait(), grace - reserve)
+        await server.shutdown(reserve / 2)
+        await self._runner.cleanup()
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Around each request: `stop` waits for it."""
+        self._at_work += 1
+        try:
+            yield
+        finally:
+            self._at_work -= 1
+            if not self._at_work:
+                self._rest.set()
+
+    def _connection(self) -> asyncio.BaseProtocol:
+        server = self._runner.server
+        if server is None or len(server.connections) >= self._connections:
+            self._counts["busy"] += 1
+            return _Full()
+        return server()
+
+    def _logger(self) -> logging.Logger:
+        """For aiohttp, whose words about a peer's garbage are counted and told once, and whose debug lines are not wanted."""
+        logger = logging.Logger(__name__)  # noqa: LOG001  # one a listener: its filter counts for this one
+        logger.parent = _LOG
+        logger.setLevel(logging.DEBUG)  # where it puts some of the garbage
+
+        def wanted(record: logging.LogRecord) -> bool:
+            error = record.exc_info[1] if record.exc_info else None
+            if not isinstance(error, HttpProcessingError):
+                return record.levelno >= logging.WARNING
+            self._counts["garbage"] += 1
+            self._once.warn("garbage", f"refused what is not proper HTTP at {self.address}: {type(error).__name__}")
+            return False
+
+        logger.addFilter(wanted)
+        return logger
+
+
+class _Full(asyncio.Protocol):
+    """Answers a connection that is one too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.write(_FULL)
+        transport.close()

@@ -1,0 +1,159 @@
+"""Flagged records or alerts to whoever takes JSON over HTTP; Logstash's `http` input in the first place.
+
+Delivers at least once. Every element carries its alert's id, and equal batches carry an equal `Idempotency-Key`.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import gzip
+import ssl
+import time
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Literal
+
+import aiohttp
+import msgspec
+
+from ..options import Duration, Secret, Size, doc
+from ..problem import Problem, printable
+from .lines import line
+from .parts import Part, Refused, in_parts, settled
+from .port import DONE, Context, Dead, Outcome, Outgoing, Unavailable
+
+__all__ = ["Http"]
+
+_CONFIGURATION = (401, 403, 404, 405, 407, 410, 415)
+"""Answers about us or the address, not about what was sent: somebody must act, and nothing is given up meanwhile."""
+_LATER = (408, 423, 425, 429)
+_LONGEST_WAIT = 3600.0
+
+
+class Http:
+    """One URL that takes JSON arrays or lines."""
+
+    class Options(msgspec.Struct, frozen=True, kw_only=True):
+        """Where to, in which form, and how to be let in."""
+
+        url: Annotated[str, doc("where to send", pattern="^https?://")]
+        method: Annotated[Literal["POST", "PUT"], doc("the request's method")] = "POST"
+        what: Annotated[Literal["record", "alert"], doc("the flagged record enriched under `pluginhost`, or the alert document")] = "record"
+        format: Annotated[Literal["json_array", "ndjson"], doc("a JSON array (what Logstash takes), or a line for each")] = "json_array"
+        headers: Annotated[dict[str, Secret], doc("headers to add")] = {}
+        token: Annotated[Secret | None, doc("sent as `Authorization: Bearer …`")] = None
+        username: Annotated[str, doc("user, in place of a token")] = ""
+        password: Annotated[Secret | None, doc("the user's password")] = None
+        ca_certs: Annotated[Path | None, doc("certificates (PEM) to trust in place of the system's")] = None
+        timeout: Annotated[Duration, doc("how long a request may take")] = Duration(30)
+        gzip: Annotated[bool, doc("whether requests are packed")] = False
+        batch: Annotated[int, doc("most alerts in a request", ge=1, le=5000)] = 100
+        batch_bytes: Annotated[Size, doc("most bytes in a request")] = Size(5 << 20)
+
+    def __init__(self, options: Options, context: Context, *, clock: Callable[[], int] = time.time_ns) -> None:
+        self.address = options.url
+        self.batch = options.batch
+        self._options, self._hostname, self._clock = options, context.hostname, clock
+        self._counts = context.metrics.counts(f"output.{context.name}", "requests", "request_bytes", "refused")
+        self._headers, self._ssl = _headers(options), _trust(options)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def check(self) -> None:
+        """Connects; any answer to a HEAD request will do."""
+        try:
+            async with self._connected().head(self._options.url, ssl=self._ssl, allow_redirects=False):
+                pass
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise _unreachable(error) from None
+
+    async def deliver(self, alerts: Sequence[Outgoing]) -> Sequence[Outcome]:
+        """Posts the batch. What the peer refuses for good is dead; its neighbours get through."""
+        outcomes: dict[str, Outcome] = {}
+        parts = []
+        for alert in alerts:
+            try:
+                parts.append(Part(alert, line(alert, self._options.what, self._hostname, self._clock(), original=True)))
+            except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+                outcomes[alert.id] = Dead(f"not a document: {error}")
+        return settled(alerts, outcomes | await in_parts(parts, self._send, self._options.batch_bytes))
+
+    async def close(self) -> None:
+        """Lets go of the connections."""
+        session, self._session = self._session, None
+        if session:
+            await session.close()
+
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(headers=self._headers, timeout=aiohttp.ClientTimeout(total=self._options.timeout))
+        return self._session
+
+    async def _send(self, parts: Sequence[Part]) -> list[Outcome]:
+        body = self._body(parts)
+        self._counts["requests"] += 1
+        self._counts["request_bytes"] += len(body)
+        key = {"Idempotency-Key": sha256("\n".join(part.alert.id for part in parts).encode()).hexdigest()}
+        try:
+            async with self._connected().request(
+                self._options.method, self._options.url, data=body, headers=key, ssl=self._ssl, allow_redirects=False
+            ) as answer:
+                told = await answer.content.read(300)
+                status, headers = answer.status, answer.headers
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise _unreachable(error) from None
+        if not 200 <= status < 300:
+            self._counts["refused"] += 1
+            raise _no(status, headers, f"{status} {printable(told.decode('utf-8', 'replace'))}".rstrip(), self._clock())
+        return [DONE] * len(parts)
+
+    def _body(self, parts: Sequence[Part]) -> bytes:
+        bodies = [part.body for part in parts]
+        body = b"".join(bodies) if self._options.format == "ndjson" else b"[%b]" % b",".join(one[:-1] for one in bodies)
+        return gzip.compress(body, mtime=0) if self._options.gzip else body
+
+
+def _no(status: int, headers: Mapping[str, str], reason: str, now: int) -> Refused | Unavailable:
+    if status in _LATER or status >= 500:
+        return Unavailable(reason, after=_wait(headers.get("Retry-After", ""), now))
+    if status in _CONFIGURATION or status < 400:
+        return Unavailable(reason, slow=True)
+    return Refused(reason)
+
+
+def _wait(told: str, now: int) -> float:
+    """The seconds that `Retry-After` asks for, in seconds or as a date; 0 if it says nothing of use."""
+    if told.isascii() and told.strip().isdigit():
+        return min(float(told), _LONGEST_WAIT)
+    try:
+        until = email.utils.parsedate_to_datetime(told).timestamp()
+    except ValueError:
+        return 0.0
+    return min(max(until - now / 1e9, 0.0), _LONGEST_WAIT)
+
+
+def _unreachable(error: Exception) -> Unavailable:
+    return Unavailable(f"{type(error).__name__}: {error}".rstrip(": "), slow=isinstance(error, aiohttp.ClientSSLError))
+
+
+def _headers(options: Http.Options) -> dict[str, str]:
+    made = {name: str(value) for name, value in options.headers.items()}
+    made["Content-Type"] = "application/json" if options.format == "json_array" else "application/x-ndjson"
+    if options.gzip:
+        made["Content-Encoding"] = "gzip"
+    if options.token and options.username:
+        raise Problem("output.http.options", "a token and a user are two ways in", todo="give one of them")
+    if options.token:
+        made["Authorization"] = f"Bearer {options.token}"
+    if options.username:
+        pair = f"{options.username}:{options.password or ''}".encode()
+        made["Authorization"] = f"Basic {b64encode(pair).decode()}"
+    return made
+
+
+def _trust(options: Http.Options) -> ssl.SSLContext | bool:
+    try:
+        return ssl.create_default_context(cafile=options.ca_certs) if options.ca_certs else True
+    except OSError as error:
+        raise Problem("output.http.ca_certs", f"cannot read the certificates: {error}", where=str(options.ca_certs)) from None

@@ -1,0 +1,86 @@
+"""Real servers as fixtures. Each is started once a session, in its own folder, and ended whatever happens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # `search` lies beside this file, and tests are no package
+from search import CACHE, SearchServer, free_ports, java_home  # noqa: E402 (the line above must come first)
+
+
+def need(what: str, present: object) -> None:
+    """Skip on a developer's machine, fail where `CI` is set: a skipped server test must not look green there."""
+    if not present:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {what}")
+
+
+@pytest.fixture(scope="session")
+def run_dir() -> Iterator[Callable[[str], Path]]:
+    """Makes a folder for a server. Not tmp_path: that is 0700, and the servers do not run as root."""
+    made: list[Path] = []
+
+    def make(name: str) -> Path:
+        made.append(Path(tempfile.mkdtemp(prefix=f"ph-{name}-", dir="/var/tmp")))
+        made[-1].chmod(0o711)
+        return made[-1]
+
+    yield make
+    for folder in made:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _running(server: SearchServer) -> Iterator[SearchServer]:
+    try:  # a failed start must not leave a JVM behind
+        yield server.start()
+    finally:
+        server.stop()
+
+
+def _need_java() -> None:
+    need("a JDK 17 or newer", java_home())
+    need("mvn", shutil.which("mvn") or (CACHE / "es8" / ".ready").exists())
+
+
+@pytest.fixture(scope="session")
+def elasticsearch(run_dir: Callable[[str], Path]) -> Iterator[SearchServer]:
+    """Elasticsearch 8 without security. A test that kills it starts it again."""
+    _need_java()
+    yield from _running(SearchServer(run_dir("es8")))
+
+
+@pytest.fixture
+def elasticsearch_url(elasticsearch: SearchServer) -> str:
+    return elasticsearch.url
+
+
+_GUARDED = """\
+xpack.security.enabled: true
+xpack.security.http.ssl.enabled: false
+xpack.security.transport.ssl.enabled: false
+xpack.security.authc.api_key.enabled: true
+http.max_content_length: 1mb
+thread_pool.write.size: 1
+thread_pool.write.queue_size: 1
+action.auto_create_index: "logs-*,-logs-forbidden*"
+"""
+
+
+@pytest.fixture(scope="session")
+def guarded(run_dir: Callable[[str], Path]) -> Iterator[SearchServer]:
+    """Elasticsearch 8 with every limit set low: user admin / pw-for-tests, bodies of 1 MB, a write queue of one."""
+    _need_java()
+    files = {"users": "admin:$2a$04$abcdefghijklmnopqrstuuo5JMiwqercYwtReMmi9hsdNoYbvyO3C\n", "users_roles": "superuser:admin\n"}
+    yield from _running(SearchServer(run_dir("es8-guarded"), _GUARDED, files))
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port that nobody listens on."""
+    return free_ports()[0]

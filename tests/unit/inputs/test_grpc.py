@@ -1,0 +1,375 @@
+"""The gRPC door over real sockets, with an `accept` that the test controls."""
+
+import asyncio
+import contextlib
+import gzip
+import logging
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import grpc
+import msgpack
+import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from pluginhost.inputs.grpc import Grpc, GrpcOptions
+from pluginhost.inputs.port import Context, Receipt
+from pluginhost.metrics import Registry
+from pluginhost.options import Duration, Secret, Size
+from pluginhost.problem import Busy, Problem
+from pluginhost.wire import records
+from pluginhost.wire.v1 import ingest_pb2 as pb
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+class Host:
+    """Plays the host: keeps chunks in the order in which they are durable; holds back what the test tells it to."""
+
+    def __init__(self):
+        self.chunks, self.entered, self.sources, self.busy = [], [], set(), []
+        self.gates = {}
+
+    async def accept(self, chunk, *, source):
+        self.entered.append(chunk.data)
+        self.sources.add(source)
+        if gate := self.gates.get(chunk.data):
+            await gate.wait()
+        if self.busy:
+            raise self.busy.pop()
+        self.chunks.append(chunk)
+        return Receipt(len(self.chunks))
+
+    def hold(self, payload):
+        self.gates[payload] = asyncio.Event()
+        return self.gates[payload]
+
+    async def until(self, count):
+        async with asyncio.timeout(10):
+            while len(self.entered) < count:
+                await asyncio.sleep(0.005)
+
+
+def with_door(test, **options):
+    """Runs `test(door, host, channel)` against a listening door; gives back the door's counters."""
+
+    async def main():
+        host, metrics = Host(), Registry()
+        door = Grpc(GrpcOptions(port=0, **options), Context("grpc", host.accept, metrics))
+        await door.start()
+        try:
+            async with grpc.aio.insecure_channel(door.address) as channel, asyncio.timeout(30):
+                await test(door, host, channel)
+        finally:
+            await door.drain(0.2)
+        return metrics.snapshot()["input.grpc"]
+
+    return asyncio.run(main())
+
+
+def open_stream(channel, serialize=pb.Batch.SerializeToString, **metadata):
+    send = channel.stream_stream("/pluginhost.v1.Ingest/Send", request_serializer=serialize, response_deserializer=pb.Ack.FromString)
+    return send(metadata=tuple((key.replace("_", "-"), value) for key, value in metadata.items()))
+
+
+def batch(sequence, payload=b'[{"a":1}]', encoding=pb.ENCODING_JSON, **fields):
+    return pb.Batch(sequence=sequence, payload=payload, encoding=encoding, **fields)
+
+
+async def acks(stream):
+    return [(ack.sequence, ack.accepted, ack.rejected, ack.error.partition(":")[0]) async for ack in stream]
+
+
+async def ended(stream):
+    """The error that the stream ends with."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await acks(stream)
+    return caught.value
+
+
+def test_batches_are_acknowledged_in_order():
+    sent = [
+        batch(7, b'{"a":1}{"a":2}', tag="web"),
+        batch(8, gzip.compress(msgpack.packb([{"a": 3}])), pb.ENCODING_MSGPACK, compression="gzip"),
+        batch(9, msgpack.packb([5, {"a": 4}]), pb.ENCODING_UNSPECIFIED, tag="\x1b"),
+    ]
+
+    async def test(door, host, channel):
+        stream = open_stream(channel)
+        for one in sent:
+            await stream.write(one)
+        await stream.done_writing()
+        assert await acks(stream) == [(7, 2, 0, ""), (8, 1, 0, ""), (9, 1, 0, "")]
+        assert await stream.code() == grpc.StatusCode.OK
+        assert [(chunk.tag, chunk.codec, chunk.packing, chunk.body) for chunk in host.chunks] == [
+            ("web", "json", "", sent[0].payload), ("standard", "msgpack", "gzip", sent[1].payload), ("\\x1b", "msgpack", "", sent[2].payload),
+        ]  # fmt: skip
+        first = host.chunks[0]
+        assert [records.decode("json", first.data[s:e]) for s, e in zip(first.columns.starts, first.columns.ends, strict=True)] == [{"a": 1}, {"a": 2}]
+        assert list(host.chunks[2].columns.times) == [5 * 10**9]
+        assert host.sources == {"127.0.0.1"}
+
+    counts = with_door(test, tag="standard")
+    assert (counts["streams"], counts["batches"], counts["records"]) == (1, 3, 4)
+
+
+def test_several_batches_are_at_work_but_acknowledged_in_order():
+    async def test(door, host, channel):
+        gate, stream = host.hold(b'{"n":0}'), open_stream(channel)
+        for n in range(3):
+            await stream.write(batch(n, b'{"n":%d}' % n))
+        await host.until(3)
+        assert [chunk.data for chunk in host.chunks] == [b'{"n":1}', b'{"n":2}']  # durable before the first, which they must wait for
+        reading = asyncio.ensure_future(stream.read())
+        assert (await asyncio.wait([reading], timeout=0.1))[0] == set()
+        gate.set()
+        assert (await reading).sequence == 0
+        await stream.done_writing()
+        assert await acks(stream) == [(1, 1, 0, ""), (2, 1, 0, "")]
+
+    with_door(test)
+
+
+def test_no_more_than_in_flight_are_read():
+    async def test(door, host, channel):
+        gate, stream = host.hold(b'{"n":0}'), open_stream(channel)
+        for n in range(5):
+            await stream.write(batch(n, b'{"n":%d}' % n))
+        await host.until(2)
+        await asyncio.sleep(0.1)
+        assert len(host.entered) == 2
+        gate.set()
+        await stream.done_writing()
+        assert [one[0] for one in await acks(stream)] == [0, 1, 2, 3, 4]
+
+    with_door(test, in_flight=2)
+
+
+def test_memory_is_bounded_by_not_reading():
+    async def test(door, host, channel):
+        gate, stream, other = host.hold(b'{"n":0}'), open_stream(channel), open_stream(channel)
+        await stream.write(batch(0, b'{"n":0}'))
+        await host.until(1)
+        await other.write(batch(1))
+        await other.write(batch(2))
+        await other.done_writing()
+        await asyncio.sleep(0.1)
+        assert len(host.entered) <= 2  # the other stream may have been reading already
+        gate.set()
+        assert [one[0] for one in await acks(other)] == [1, 2]
+        await stream.done_writing()
+
+    with_door(test, memory=Size(5))
+
+
+def test_a_bad_batch_is_acknowledged_with_its_error_and_kept_as_dead_letter():
+    async def test(door, host, channel):
+        stream = open_stream(channel)
+        for one in (batch(1), batch(2, b"hello"), batch(3, b'[{"a":1},7]'), batch(4, b"[" + b" " * 300 + b"]"), batch(5, b"[]"), batch(6)):
+            await stream.write(one)
+        await stream.done_writing()
+        assert await acks(stream) == [(1, 1, 0, ""), (2, 0, 1, "malformed"), (3, 1, 1, ""), (4, 0, 1, "too_large"), (5, 0, 0, ""), (6, 1, 0, "")]
+        assert [(chunk.count, len(chunk.rejected)) for chunk in host.chunks] == [(1, 0), (0, 1), (1, 1), (1, 0)]
+        assert host.chunks[1].body == b"hello"
+
+    counts = with_door(test, max_data=Size(200))
+    assert (counts["unreadable"], counts["too_large"], counts["rejected"]) == (1, 1, 2)
+
+
+def test_a_large_batch_is_read_beside_the_loop_and_keeps_its_place():
+    async def test(door, host, channel):
+        stream = open_stream(channel)
+        await stream.write(batch(1, b"[" + b",".join([b'{"message":"' + b"x" * 1000 + b'"}'] * 5000) + b"]"))  # above gRPC's own 4 MiB
+        await stream.write(batch(2))
+        await stream.done_writing()
+        assert await acks(stream) == [(1, 5000, 0, ""), (2, 1, 0, "")]
+        assert [chunk.count for chunk in host.chunks] == [5000, 1]
+
+    with_door(test)
+
+
+def test_a_message_above_the_limit_ends_the_stream():
+    async def test(door, host, channel):
+        stream = open_stream(channel)
+        await stream.write(batch(1, b" " * 2000))
+        assert (await ended(stream)).code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    with_door(test, max_message=Size(1000))
+
+
+def test_a_message_that_is_no_batch_ends_the_stream(caplog):
+    async def test(door, host, channel):
+        stream = open_stream(channel, serialize=None)
+        await stream.write(b"\xff\xff\xff")
+        error = await ended(stream)
+        assert (error.code(), error.details()) == (grpc.StatusCode.INVALID_ARGUMENT, "garbage: this is no pluginhost.v1.Batch")
+
+    assert with_door(test)["garbage"] == 1
+    assert "Traceback" not in caplog.text
+
+
+def test_a_short_overload_is_waited_out():
+    async def test(door, host, channel):
+        host.busy = [Busy("full", 0.01)] * 3
+        stream = open_stream(channel)
+        await stream.write(batch(1))
+        assert (await stream.read()).sequence == 1
+        assert len(host.entered) == 4
+        await stream.done_writing()
+
+    assert with_door(test)["busy"] == 0
+
+
+def retry_delay(details):
+    """Reads `google.rpc.Status` with descriptors made here, not with the code under test."""
+    file = descriptor_pb2.FileDescriptorProto(name="t.proto", package="t", syntax="proto3", dependency=["google/protobuf/any.proto", "google/protobuf/duration.proto"])
+    kinds = descriptor_pb2.FieldDescriptorProto
+    for name, fields in {
+        "Status": [("code", 1, kinds.TYPE_INT32, 1, None), ("message", 2, kinds.TYPE_STRING, 1, None), ("details", 3, kinds.TYPE_MESSAGE, 3, ".google.protobuf.Any")],
+        "RetryInfo": [("retry_delay", 1, kinds.TYPE_MESSAGE, 1, ".google.protobuf.Duration")],
+    }.items():
+        message = file.message_type.add(name=name)
+        for field, number, kind, label, target in fields:
+            message.field.add(name=field, number=number, type=kind, label=label, type_name=target)
+    pool = descriptor_pool.DescriptorPool()
+    for known in ("any", "duration"):
+        module = __import__(f"google.protobuf.{known}_pb2", fromlist=["DESCRIPTOR"])
+        pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
+    made = pool.AddSerializedFile(file.SerializeToString())
+    assert made is not False
+    status = message_factory.GetMessageClass(pool.FindMessageTypeByName("t.Status")).FromString(details)
+    detail, = status.details
+    assert detail.type_url == "type.googleapis.com/google.rpc.RetryInfo"
+    info = message_factory.GetMessageClass(pool.FindMessageTypeByName("t.RetryInfo")).FromString(detail.value)
+    return status.code, info.retry_delay.seconds
+
+
+def test_a_long_overload_ends_the_stream_with_retry_info():
+    async def test(door, host, channel):
+        host.busy = [Busy("full", 3)] * 9
+        stream = open_stream(channel)
+        await stream.write(batch(1))
+        error = await ended(stream)
+        assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, "full")
+        trailing = dict(error.trailing_metadata())
+        assert retry_delay(trailing["grpc-status-details-bin"]) == (14, 3)
+        assert trailing["grpc-retry-pushback-ms"] == "3000"
+        host.busy = []
+        again = open_stream(channel)
+        await again.write(batch(1))
+        assert (await again.read()).accepted == 1
+        await again.done_writing()
+
+    assert with_door(test, busy_timeout=Duration(0.1))["busy"] == 1
+
+
+def test_draining_acknowledges_what_was_read_and_sends_the_client_elsewhere():
+    async def test(door, host, channel):
+        gate, stream, idle = host.hold(b'[{"a":1}]'), open_stream(channel), open_stream(channel)
+        await idle.write(batch(1, b"[]"))
+        assert (await idle.read()).sequence == 1
+        await stream.write(batch(2))
+        await host.until(1)
+        draining = asyncio.ensure_future(door.drain(10))
+        assert (await ended(idle)).code() == grpc.StatusCode.UNAVAILABLE
+        gate.set()
+        assert (await stream.read()).sequence == 2
+        error = await ended(stream)
+        assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, "draining")
+        await asyncio.wait_for(draining, 5)
+
+    with_door(test)
+
+
+def test_draining_keeps_its_grace():
+    async def test(door, host, channel):
+        host.hold(b'[{"a":1}]')
+        stream = open_stream(channel)
+        await stream.write(batch(1))
+        await host.until(1)
+        before = asyncio.get_running_loop().time()
+        await door.drain(0.3)
+        assert 0.2 < asyncio.get_running_loop().time() - before < 1
+
+    with_door(test)
+
+
+def test_a_client_that_goes_away_leaves_nothing_behind(caplog):
+    async def test(door, host, channel):
+        host.hold(b'[{"a":1}]')
+        stream = open_stream(channel)
+        await stream.write(batch(1))
+        await host.until(1)
+        stream.cancel()
+        async with asyncio.timeout(5):
+            while door._open or door._held:
+                await asyncio.sleep(0.01)
+        assert not door._readers
+
+    with caplog.at_level(logging.WARNING):
+        with_door(test)
+    assert caplog.records == []
+
+
+def test_one_stream_too_many_is_told_to_wait():
+    async def test(door, host, channel):
+        first = open_stream(channel)
+        await first.write(batch(1))
+        assert (await first.read()).sequence == 1
+        error = await ended(open_stream(channel))
+        assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, "too many streams")
+        await first.done_writing()
+        assert await acks(first) == []
+        third = open_stream(channel)
+        await third.write(batch(3))
+        assert (await third.read()).sequence == 3
+        await third.done_writing()
+
+    with_door(test, streams=1)
+
+
+@pytest.mark.parametrize(("metadata", "code"), [
+    ({}, "UNAUTHENTICATED"), ({"authorization": "Bearer wrong"}, "UNAUTHENTICATED"), ({"authorization": "Bearer s3cret"}, "OK"), ({"x_api_key": "s3cret"}, "OK"),
+])  # fmt: skip
+def test_the_token(metadata, code, caplog):
+    async def test(door, host, channel):
+        stream = open_stream(channel, **metadata)
+        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            await stream.write(batch(1))
+            await stream.done_writing()
+            await acks(stream)
+        assert (await stream.code()).name == code
+        assert len(host.chunks) == (code == "OK")
+
+    with caplog.at_level(logging.DEBUG, logger="pluginhost"):
+        with_door(test, token=Secret("s3cret"))
+    assert "s3cret" not in caplog.text
+    assert ("turned away" in caplog.text) == (code != "OK")
+
+
+def test_an_open_door_to_the_network_is_refused():
+    with pytest.raises(Problem) as caught:
+        Grpc(GrpcOptions(bind="0.0.0.0"), Context("grpc", None, Registry()))
+    assert caught.value.code == "input.unauthenticated"
+
+
+def test_a_taken_address_is_a_problem():
+    async def test(door, host, channel):
+        second = Grpc(GrpcOptions(port=int(door.address.rpartition(":")[2])), Context("grpc", host.accept, Registry()))
+        with pytest.raises(Problem) as caught:
+            await second.start()
+        assert caught.value.code == "input.address"
+
+    with_door(test)
+
+
+def test_the_committed_messages_are_those_of_the_proto_file(tmp_path):
+    pytest.importorskip("grpc_tools")
+    command = [sys.executable, "-m", "grpc_tools.protoc", "-Iprotos", f"--python_out={tmp_path}", f"--pyi_out={tmp_path}", "pluginhost/v1/ingest.proto"]
+    subprocess.run(command, cwd=REPOSITORY, check=True)
+    stamp = re.compile(r"# Protobuf Python Version: .*|^ +\d+,$", re.MULTILINE)  # which compiler it was
+    for name in ("ingest_pb2.py", "ingest_pb2.pyi"):
+        fresh, committed = ((folder / name).read_text() for folder in (tmp_path / "pluginhost/v1", REPOSITORY / "pluginhost/wire/v1"))
+        assert stamp.sub("", fresh) == stamp.sub("", committed), "run `make protos`"

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from pluginhost.outputs.bulk import create, item_outcome, reason_of
+from pluginhost.outputs.port import DONE, Dead, Retry
+
+
+def error(kind, reason="why"):
+    return {"type": kind, "reason": reason}
+
+
+@pytest.mark.parametrize(
+    ("item", "outcome"),
+    [
+        ({"status": 201}, DONE),
+        ({"status": 201, "failure_store": "not_applicable_or_unknown"}, DONE),
+        ({"status": 201, "failure_store": "used"}, Dead("rejected into the failure store")),
+        ({"status": 409, "error": error("version_conflict_engine_exception")}, DONE),
+        ({"status": 400, "error": error("document_parsing_exception")}, Dead("400 document_parsing_exception: why")),
+        ({"status": 400, "error": error("mapper_parsing_exception")}, Dead("400 mapper_parsing_exception: why")),
+        ({"status": 400, "error": error("illegal_argument_exception")}, Dead("400 illegal_argument_exception: why")),
+        ({"status": 400, "error": error("index_closed_exception")}, Retry("400 index_closed_exception: why", slow=True)),
+        ({"status": 429, "error": error("es_rejected_execution_exception")}, Retry("429 es_rejected_execution_exception: why")),
+        ({"status": 429, "error": error("cluster_block_exception")}, Retry("429 cluster_block_exception: why", slow=True)),
+        ({"status": 403, "error": error("cluster_block_exception")}, Retry("403 cluster_block_exception: why", slow=True)),
+        ({"status": 403, "error": error("security_exception")}, Retry("403 security_exception: why", slow=True)),
+        ({"status": 404, "error": error("index_not_found_exception")}, Retry("404 index_not_found_exception: why", slow=True)),
+        ({"status": 503, "error": error("unavailable_shards_exception")}, Retry("503 unavailable_shards_exception: why")),
+        ({"status": 500}, Retry("500")),
+    ],
+)
+def test_every_answer_has_one_meaning(item, outcome):
+    assert item_outcome(item) == outcome
+
+
+def test_a_document_is_created_under_its_id_and_stamped_anew():
+    document = {"event": {"id": "i", "created": "c", "ingested": "before"}, "host": "web1"}
+    action, source = create('i"d', document, "2026-01-02T03:04:05.123Z", "now").splitlines()
+    assert msgspec.json.decode(action) == {"create": {"_id": 'i"d'}}
+    assert msgspec.json.decode(source) == {
+        "@timestamp": "2026-01-02T03:04:05.123Z",
+        "event": {"id": "i", "created": "c", "ingested": "now"},
+        "pluginhost": {"unfit": {"host": "web1"}},
+    }
+    assert document["event"]["ingested"] == "before"
+
+
+def test_a_document_keeps_its_own_time():
+    assert msgspec.json.decode(create("i", {"@timestamp": "mine"}, "other", "now").splitlines()[1])["@timestamp"] == "mine"
+
+
+def test_a_reason_is_one_safe_bounded_line():
+    told = {"type": "t", "reason": "a\x1b[31m", "caused_by": {"reason": "deeper"}}
+    assert reason_of(told) == "t: a\\x1b[31m: deeper"
+    assert reason_of("text") == "text"
+    assert reason_of(None) == ""
+    assert len(reason_of(error("t", "x" * 10_000))) == 500
