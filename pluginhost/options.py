@@ -8,6 +8,7 @@ path, line and a "did you mean". Nothing is looked up on the record path: option
 from __future__ import annotations
 
 import difflib
+import operator
 import os
 import re
 import types
@@ -29,7 +30,10 @@ Path_ = tuple[str | int, ...]
 _UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SIZES = {"": 1, "b": 1, "k": 1000, "kb": 1000, "m": 10**6, "mb": 10**6, "g": 10**9, "gb": 10**9,
           "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}  # fmt: skip
+_BOUNDS = {"ge": (">=", operator.ge), "gt": (">", operator.gt), "le": ("<=", operator.le), "lt": ("<", operator.lt)}
+_WORDS = {"`object`": "a mapping", "`array`": "a list", "`str`": "text", "`null`": "nothing"}
 _NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+_TELLING = re.compile(r"(?i)((?:pass|secret|token|key|auth|cred)[^:=]*[:=]\s*)[^\s,}].*")
 _VARIABLE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -121,7 +125,7 @@ class Tree:
 
     def __init__(self, value: Any, file: str = "configuration", text: str = "",
                  marks: Mapping[Path_, tuple[int, int]] | None = None) -> None:  # fmt: skip
-        self.value, self.file, self._lines, self._marks = value, file, text.splitlines(), marks or {}
+        self.value, self.file, self._lines, self._marks = value, file, text.splitlines(), {} if marks is None else marks
 
     def place(self, path: Path_) -> Place | str:
         """Where `path` stands, or the nearest thing above it."""
@@ -130,7 +134,7 @@ class Tree:
                 return self.file
             path = path[:-1]
         line, column = self._marks[path]
-        return Place(self.file, line + 1, column + 1, self._lines[line] if line < len(self._lines) else "")
+        return Place(self.file, line + 1, column + 1, _quoted(self._lines, line))
 
 
 def read(file: Path) -> Tree:
@@ -143,10 +147,7 @@ def read(file: Path) -> Tree:
 
 def parse(text: str, file: str = "configuration") -> Tree:
     """The configuration in `text`, with `${ENV}` filled in; a `Problem` with a caret where it is not YAML."""
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        raise _not_yaml(error, text, file) from None
+    node = _composed(text, file)
     marks: dict[Path_, tuple[int, int]] = {}
     loader = yaml.SafeLoader("")
     found: list[Problem] = []
@@ -159,7 +160,7 @@ def parse(text: str, file: str = "configuration") -> Tree:
         if isinstance(node, yaml.MappingNode):
             made: dict[str, Any] = {}
             for key_node, value_node in node.value:
-                key = str(key_node.value)
+                key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "?"
                 marks[(*path, key)] = (key_node.start_mark.line, key_node.start_mark.column)
                 if key in made:
                     found.append(Problem("config.twice", f"{_dotted((*path, key))} is given twice", where=tree.place((*path, key))))
@@ -176,13 +177,28 @@ def parse(text: str, file: str = "configuration") -> Tree:
         raise _not_yaml(error, text, file) from None
     if found:
         raise Problems(found)
+    tree.value = {} if tree.value is None else tree.value  # a file of nothing but `---`
     return tree
 
 
+def _composed(text: str, file: str) -> yaml.Node | None:
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise _not_yaml(error, text, file) from None
+    except RecursionError:
+        raise Problem("config.depth", "the configuration is nested too deeply", where=file) from None
+
+
+def _quoted(lines: list[str], line: int) -> str:
+    """The line as it may be shown: what stands behind a word that sounds like a secret is nobody's business."""
+    return _TELLING.sub(r"\1…", lines[line]) if line < len(lines) else ""
+
+
 def _not_yaml(error: yaml.YAMLError, text: str, file: str) -> Problem:
-    mark, lines = getattr(error, "problem_mark", None), text.splitlines()
+    mark = getattr(error, "problem_mark", None)
     line = mark.line if mark else 0
-    where = Place(file, line + 1, (mark.column if mark else 0) + 1, lines[line] if line < len(lines) else "")
+    where = Place(file, line + 1, (mark.column if mark else 0) + 1, _quoted(text.splitlines(), line))
     return Problem("config.yaml", f"not YAML: {getattr(error, 'problem', None) or error}", where=where)
 
 
@@ -213,12 +229,34 @@ def build(cls: type[T], tree: Tree, path: Path_ = (), skip: tuple[str, ...] = ()
 
 
 def convert(kind: Any, value: Any, at: str, where: Place | str | None = None) -> Any:
-    """`value` as the type `kind`; a `Problem` naming `at` if it cannot be one."""
+    """`value` as the type `kind`; a `Problem` naming `at` if it cannot be one. A text may say a number: `${PORT}` is one."""
+    own = _bare(kind) in _OWN  # their bounds are ours to check
     try:
-        return msgspec.convert(value, kind, dec_hook=_decode)
+        made = msgspec.convert(value, _unnoted(kind) if own else kind, strict=not isinstance(value, str), dec_hook=_decode)
+        return _within(made, kind) if own else made
     except (msgspec.ValidationError, ValueError) as error:
         reason = re.sub(r" - at `(\$[^`]*)`$", "", str(error))
+        reason = re.sub(r"`\w+`", lambda word: _WORDS.get(word[0], word[0]), reason)
         raise Problem("config.value", f"{at}: {reason[0].lower()}{reason[1:]}", where=where) from None
+
+
+def _notes(kind: Any) -> list[msgspec.Meta]:
+    return [note for note in get_args(kind)[1:] if isinstance(note, msgspec.Meta)] if get_origin(kind) is typing.Annotated else []
+
+
+def _unnoted(kind: Any) -> Any:
+    return get_args(kind)[0] if get_origin(kind) is typing.Annotated else kind
+
+
+def _within(made: Any, kind: Any) -> Any:
+    """`made`, if it keeps the bounds that `kind` notes; `ValueError` otherwise."""
+    for note in _notes(kind) if made is not None else ():
+        for name, (sign, holds) in _BOUNDS.items():
+            if (bound := getattr(note, name)) is not None and not holds(made, bound):
+                raise ValueError(f"expected {sign} {type(made)(bound)}, got {made}")
+        if isinstance(made, (list, tuple)) and not (note.min_length or 0) <= len(made) <= (note.max_length or len(made)):
+            raise ValueError(f"expected {note.min_length or 0} to {note.max_length or 'any number of'} items, got {len(made)}")
+    return made
 
 
 def _decode(kind: type, value: object) -> object:
@@ -252,17 +290,19 @@ def _value(kind: Any, value: Any, path: Path_, tree: Tree, found: list[Problem])
     bare = _bare(kind)
     if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
         return _struct(bare, value, path, tree, found)
-    if get_origin(bare) in (list, tuple) and isinstance(value, list):
-        item = get_args(bare)[0]
-        items = [_value(item, one, (*path, index), tree, found) for index, one in enumerate(value)]
-        return tuple(items) if get_origin(bare) is tuple else items
     try:
+        if get_origin(bare) in (list, tuple) and isinstance(value, list):
+            item = get_args(bare)[0]
+            items = [_value(item, one, (*path, index), tree, found) for index, one in enumerate(value)]
+            return _within(tuple(items) if get_origin(bare) is tuple else items, kind)
         return convert(kind, value, _dotted(path), tree.place(path))
     except Problem as problem:
         if isinstance(value, str) and get_origin(bare) is Literal:
             problem.todo = close(value, [str(choice) for choice in get_args(bare)])
         found.append(problem)
-        return None
+    except ValueError as error:  # too many or too few items
+        found.append(Problem("config.value", f"{_dotted(path)}: {error}", where=tree.place(path)))
+    return None
 
 
 def _bare(kind: Any) -> Any:
@@ -301,20 +341,23 @@ def describe(cls: type[msgspec.Struct]) -> list[tuple[str, str, str, str]]:
     """(name, type, default, documentation) of every option of `cls`, for the docs."""
     rows = []
     for field in msgspec.structs.fields(cls):
-        notes = get_args(field.type)[1:] if get_origin(field.type) is typing.Annotated else ()
-        text = " ".join(note.description or "" for note in notes if isinstance(note, msgspec.Meta))
-        given = field.default if field.default is not msgspec.NODEFAULT or field.required else field.default_factory()
-        default = "required" if field.required else _shown(given)
-        rows.append((field.encode_name, _named(field.type), default, text))
+        default = "required" if field.required else _shown(_default(field))
+        rows.append((field.encode_name, _named(field.type), default, _told(field.type)))
     return rows
 
 
+def _told(kind: Any) -> str:
+    return " ".join(note.description or "" for note in _notes(kind))
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    return field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+
+
 def _shown(value: object) -> str:
-    if isinstance(value, (Duration, Size)):
-        return str(value)
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    return '""' if value == "" else str(value)
+    if isinstance(value, (str, Path, Duration, Size)):
+        return str(value) or '""'
+    return msgspec.json.encode(value, enc_hook=str).decode()
 
 
 def _named(kind: Any) -> str:
@@ -329,5 +372,23 @@ def _named(kind: Any) -> str:
 
 
 def schema(cls: type[msgspec.Struct]) -> dict[str, Any]:
-    """The JSON Schema of `cls`."""
-    return msgspec.json.schema(cls, schema_hook=lambda kind: dict(_OWN[kind][1]))
+    """The JSON Schema of `cls`, whole in itself: a struct within a struct is written out where it stands."""
+    properties, required = {}, []
+    for field in msgspec.structs.fields(cls):
+        made = properties[field.encode_name] = _schema(field.type)
+        if field.required:
+            required.append(field.encode_name)
+        else:
+            made["default"] = msgspec.to_builtins(_default(field), enc_hook=str)
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _schema(kind: Any) -> dict[str, Any]:
+    bare = _bare(kind)
+    if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
+        made = schema(bare)
+    elif get_origin(bare) in (list, tuple):
+        made = {"type": "array", "items": _schema(get_args(bare)[0])}
+    else:
+        made = msgspec.json.schema(_unnoted(kind) if bare in _OWN else kind, schema_hook=lambda own: dict(_OWN[own][1]))
+    return {**made, "description": _told(kind)} if _told(kind) else made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -28,7 +29,7 @@ def command(config: Path | None) -> None:
 
 async def _check(setup: Configured) -> int:
     wrong = 0
-    async for kind, name, page in checks(setup):
+    async for kind, name, page in checks(setup, time.time_ns):
         wrong += page is not None
         mark = click.style("ok ", fg="green") if page is None else click.style("bad", fg="red")
         click.echo(f"{mark}  {kind:<10} {printable(name)}")

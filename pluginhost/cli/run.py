@@ -42,8 +42,8 @@ def command(config: Path | None, verbose: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Lines())
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
-    for quiet in ("asyncio", "aiohttp", "elastic_transport", "watchfiles", "grpc"):
-        logging.getLogger(quiet).setLevel(logging.WARNING)
+    for library in ("asyncio", "aiohttp", "elastic_transport", "watchfiles", "grpc"):  # what they warn of, our parts tell in their words
+        logging.getLogger(library).setLevel(logging.ERROR)
     try:
         asyncio.run(_run(config))
     except* Problem as problems:

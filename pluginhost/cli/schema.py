@@ -23,24 +23,16 @@ def command() -> None:
 def whole() -> dict[str, Any]:
     """The schema of the configuration with every part that is installed."""
     made = schema(Config)
-    definitions: dict[str, Any] = made["$defs"]
     for group in ("inputs", "outputs"):
-        parts = []
-        for name in names(group):
-            part = _struct(find(group, name).Options, definitions)
-            shared = _struct(Route, definitions)["properties"] if group == "outputs" else {"name": {"type": "string"}}
-            part["properties"] = {"type": {"const": name}, **shared, **part["properties"]}
-            part["required"] = ["type", *part.get("required", [])]
-            parts.append(part)
-        definitions["Config"]["properties"][group]["items"] = {"oneOf": parts}
-    definitions["Config"]["additionalProperties"] = False
+        made["properties"][group]["items"] = {"oneOf": [_part(group, name) for name in names(group)]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "pluginhost.yaml", **made}
+
+
+def _part(group: str, name: str) -> dict[str, Any]:
+    made = schema(find(group, name).Options)
+    shared = schema(Route)["properties"]
+    if group == "inputs":
+        shared = {"name": shared["name"]}
+    made["properties"] = {"type": {"const": name}, **shared, **made["properties"]}
+    made["required"] = ["type", *made["required"]]
     return made
-
-
-def _struct(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
-    """The schema of one struct by itself; what it refers to goes into `definitions`."""
-    made = schema(kind)
-    inner = made.pop("$defs")
-    own = inner.pop(kind.__name__)
-    definitions.update(inner)
-    return {**own, "additionalProperties": False}

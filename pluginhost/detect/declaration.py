@@ -22,6 +22,7 @@ from .state import State, Table, Timers
 
 __all__ = ["Analyzer", "Declared", "Example", "Option", "analyzer"]
 
+_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")  # a class QuietHost is the analyzer quiet_host
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 Record = str | Mapping[str, Any]
 
@@ -66,7 +67,7 @@ class Analyzer:
     def __init__(self, body: Callable[..., Any], declared: Declared, place: Place, migrate: Callable[[Any], Any] | None = None,
                  name: str | None = None) -> None:  # fmt: skip
         self.body, self.declared, self.place, self.migrate = body, declared, place, migrate
-        self.name = name or body.__name__
+        self.name = name or _CAPITAL.sub("_", body.__name__).lower()
         self.doc = inspect.cleandoc(body.__doc__ or "")
         self.title = self.doc.split("\n", 1)[0].rstrip(".") or self.name.replace("_", " ")
         self.states: dict[str, State] = {}

@@ -10,6 +10,7 @@ import contextlib
 import gc
 import os
 import resource
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -71,6 +72,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 def main(fd: int) -> None:
     """Serves until the host hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host decides when to stop
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     known = mappings()

@@ -7,6 +7,7 @@ too many hosts. Refused records are counted and acknowledged; their neighbours g
 from __future__ import annotations
 
 from array import array
+from collections.abc import Collection
 
 import msgspec
 
@@ -22,14 +23,14 @@ _MARK = b"pluginhost"
 
 
 class Guard:
-    """Refuses what `hostname` sent itself, and everything under `tag`."""
+    """Refuses what `hostname` sent itself, and everything under one of `tags`."""
 
-    def __init__(self, hostname: str, tag: str, counts: Counts) -> None:
-        self._hostname, self._tag, self._under, self._counts = hostname, tag, f"{tag}.", counts
+    def __init__(self, hostname: str, tags: Collection[str], counts: Counts) -> None:
+        self._hostname, self._tags, self._under, self._counts = hostname, frozenset(tags), tuple(f"{tag}." for tag in tags), counts
 
     def __call__(self, chunk: Chunk) -> Chunk | None:
         """The chunk without records that went in a circle; None if nothing else is in it."""
-        if chunk.tag == self._tag or chunk.tag.startswith(self._under):
+        if chunk.tag in self._tags or chunk.tag.startswith(self._under):
             self._counts["loop_refused"] += chunk.count
             return None
         if _MARK not in chunk.data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import sys
@@ -28,15 +29,15 @@ class Worker:
     """Worker `shard` of `shards`. `report` is awaited for every report, in order; `ready` is called when it (re)starts."""
 
     def __init__(self, shard: int, shards: int, data: Path, committer: Committer, counts: Counts, *,
-                 routes: Callable[[], Routes | None], ready: Callable[[int], None], report: Callable[[int, Report], Awaitable[None]], saved: Callable[[], None]) -> None:  # fmt: skip
+                 routes: Callable[[], Routes | None], ready: Callable[[int], None], report: Callable[[int, Report], Awaitable[None]],
+                 saved: Callable[[], None]) -> None:  # fmt: skip
         self.shard, self._shards, self._data, self._committer, self._counts = shard, shards, data, committer, counts
-        self._routes, self._ready, self._report, self._saved_cb = routes, ready, report, saved
+        self._routes, self._ready, self._report, self._saved = routes, ready, report, saved
         self._grown = committer.grown()
         self._room = asyncio.Event()
         self._outstanding: list[tuple[int, int]] = []  # (offset behind the message, its bytes)
         self._writer: asyncio.StreamWriter | None = None
         self._process: asyncio.subprocess.Process | None = None
-        self._last: UnitCounts | None = None
         self._stopping = False
         self.saved = Saved(-1, 0)
         self.units: dict[str, UnitCounts] = {}
@@ -66,30 +67,35 @@ class Worker:
         reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 22)
         self._outstanding.clear()
         self._room.set()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                await self._listen(reader, tasks)
+        finally:
+            self._writer.close()
+            await self._ended()
+
+    async def _listen(self, reader: asyncio.StreamReader, tasks: asyncio.TaskGroup) -> None:
+        """Handles what the process says until it hangs up; feeds it meanwhile."""
         feeding: asyncio.Task[None] | None = None
         framed = Framed(FromWorker)
-        try:
+        with contextlib.suppress(ConnectionError):  # the process is gone: its status says more
             while data := await reader.read(1 << 20):
                 for message in framed.receive(data):
                     if isinstance(message, Ready):
                         self.saved = Saved(message.position, message.generation)
                         self._ready(self.shard)
-                        feeding = asyncio.create_task(self._feed(message.position))  # noqa: TID251 - cancelled below
+                        feeding = tasks.create_task(self._feed(message.position))
                     elif isinstance(message, Report):
                         self._reported(message)
                         await self._report(self.shard, message)
                     else:
                         self.saved = message
-                        self._saved_cb()
-        except ConnectionError:
-            pass  # the process is gone: its status says more
-        finally:
-            if feeding is not None:
-                feeding.cancel()
-            self._writer.close()
-            await self._ended()
+                        self._saved()
+        if feeding is not None:
+            feeding.cancel()
 
     async def _ended(self) -> None:
+        self.pid = 0
         if self._process is None:
             return
         try:
@@ -108,6 +114,10 @@ class Worker:
             self._room.set()
 
     async def _feed(self, offset: int) -> None:
+        with contextlib.suppress(ConnectionError):
+            await self._fed(offset)
+
+    async def _fed(self, offset: int) -> None:
         while self._writer is not None:
             self._grown.clear()
             rows = await self._committer.read(offset, _FEED)

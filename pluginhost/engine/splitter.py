@@ -60,6 +60,8 @@ def items(row: Row, chosen: Sequence[int] | None = None, keys: Keys | None = Non
     if row.kind == Kind.RECORDS:
         return list(slices(row, chosen, keys))
     if row.kind == Kind.CHAINED:
+        if chosen is not None and not chosen:
+            return []
         head = _chained.decode(row.chunk_id)
         made = Slice(row.offset, 0, head.time, row.arrival, row.tag, "msgpack", row.body, row.input, row.source, id=head.id, hop=head.hop)
         made.keys = {fields: column[0] for fields, column in keys.items()} if keys else None

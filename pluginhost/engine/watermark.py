@@ -34,7 +34,10 @@ class Watermarks:
         if row.kind != Kind.RECORDS or not row.count:
             return
         times: array[int] = Columns.unpack(row.columns).times
-        newest = max((time for time in times if time <= row.arrival + FUTURE), default=row.arrival) or row.arrival
+        newest = max(times)
+        if newest > row.arrival + FUTURE:
+            newest = max((time for time in times if time <= row.arrival + FUTURE), default=0)
+        newest = newest or row.arrival
         source = (row.input, row.source.rpartition(":")[0] or row.source)
         before = self._newest.pop(source, (0, 0))[0]
         self._newest[source] = (max(before, newest), row.arrival)

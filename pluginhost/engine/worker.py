@@ -51,7 +51,7 @@ class Shard:
         self._changed: set[tuple[str, bytes]] = set()
         self._removed: set[tuple[str, bytes]] = set()
         self._pending: Checkpoint | None = None
-        self._fed = 0
+        self._fed = self._desk = 0
         self._saved_at = time.monotonic()
         self._records = 0
         self.position, self.generation = self._store.position, self._store.generation
@@ -107,6 +107,7 @@ class Shard:
         for name in control.reset:
             self._forget(name)
         self._load(self._generations.manifest(control.swap))
+        gc.collect()  # modules are cycles: what was replaced goes now, not after the next 50,000 allocations
 
     def _forget(self, analyzer: str) -> None:
         for key in self._state.cells.pop(analyzer, {}):
@@ -167,9 +168,10 @@ class Shard:
         self._changed, self._removed, self._fed = set(), set(), 0
         state.tables_changed.clear()
 
-    def committed(self, offset: int) -> Saved | None:
-        """Writes the packed checkpoint if the desk has come that far."""
-        if self._pending is None or offset < self._pending.position:
+    def committed(self, offset: int = 0) -> Saved | None:
+        """Writes the packed checkpoint if the desk has come that far: to `offset`, or as far as it was last heard of."""
+        self._desk = max(self._desk, offset)
+        if self._pending is None or self._desk < self._pending.position:
             return None
         self._store.commit(self._pending)
         self._pending, self._saved_at = None, time.monotonic()
@@ -190,6 +192,12 @@ def main(fd: int, shard: Shard) -> None:
                         return
             if shard.checkpoint_due():
                 shard.pack()
+                _tell(host, shard.committed())
+
+
+def _tell(host: socket.socket, saved: Saved | None) -> None:
+    if saved is not None:
+        host.sendall(frame(saved))
 
 
 def _answer(host: socket.socket, shard: Shard, message: ToWorker) -> bool:
@@ -197,8 +205,7 @@ def _answer(host: socket.socket, shard: Shard, message: ToWorker) -> bool:
     if isinstance(message, Feed):
         host.sendall(frame(shard.feed(message.parts)))
     elif isinstance(message, Committed):
-        if (saved := shard.committed(message.offset)) is not None:
-            host.sendall(frame(saved))
+        _tell(host, shard.committed(message.offset))
     elif isinstance(message, Stop):
         return _stop(host, shard, message)
     return False
@@ -207,8 +214,7 @@ def _answer(host: socket.socket, shard: Shard, message: ToWorker) -> bool:
 def _stop(host: socket.socket, shard: Shard, stop: Stop) -> bool:
     """A last checkpoint, where the desk has everything; then the end."""
     shard.pack()
-    if (saved := shard.committed(stop.committed)) is not None:
-        host.sendall(frame(saved))
+    _tell(host, shard.committed(stop.committed))
     return True
 
 

@@ -22,7 +22,7 @@ from .slice import Slice
 __all__ = ["Event", "MissingField"]
 
 
-class MissingField(KeyError):  # noqa: N818 - what authors read in a traceback
+class MissingField(KeyError):
     """The record has no such field, under whatever name. `field` names it."""
 
     def __init__(self, field: str) -> None:

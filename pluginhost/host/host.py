@@ -32,7 +32,7 @@ from ..match import compile as compile_predicate
 from ..metrics import Registry
 from ..options import Duration
 from ..outputs.port import Context as OutputContext
-from ..outputs.port import Output
+from ..outputs.port import Output, Tagging
 from ..problem import Problem
 from ..store.alerts import AlertStore
 from ..store.journal import Journal
@@ -72,10 +72,12 @@ class Host:
         self._routes = [(part, compile_predicate(part.when) if part.when is not None else None) for part in configured.outputs]
         self.desk = Desk(self.store, self.committer, self.metrics.counts("desk", *desk.COUNTS), shards=self.config.workers,
                          route=self._route, clock=clock, observer=configured.hostname, told=self._told)  # fmt: skip
-        self._guard = Guard(configured.hostname, self.config.loop_tag, self.metrics.counts("guard", *guard.COUNTS))
+        ours = {self.config.loop_tag, *(one.prefix.rstrip(".") for one in self.outputs.values() if isinstance(one, Tagging))}
+        self._guard = Guard(configured.hostname, ours, self.metrics.counts("guard", *guard.COUNTS))
         self.inputs: list[Input] = [self._input(part) for part in configured.inputs]
         self.workers = [self._worker(number) for number in range(self.config.workers)]
         self._split: Routes | None = None
+        self._ticks = False  # whether any analyzer waits for time to pass
         self._marks = Watermarks(self.config.lateness.ns)
         self.ready = asyncio.Event()
         self._followers: list[asyncio.Event] = []
@@ -105,7 +107,7 @@ class Host:
         return made
 
     def _output(self, part: Part) -> Output:
-        context = OutputContext(part.name, self.metrics, self.configured.hostname, self.config.namespace)
+        context = OutputContext(part.name, self.metrics, self._clock, self.configured.hostname, self.config.namespace)
         made: Output = part.type(part.options, context)
         return made
 
@@ -136,6 +138,12 @@ class Host:
         view = Document(document)
         return [part.name for part, wanted in self._routes
                 if (not (named := part.route.analyzers) or finding.analyzer in named) and (wanted is None or wanted(view))]  # fmt: skip
+
+    def _durable(self, row: Row) -> None:
+        """A row is in the journal."""
+        self.desk.seen(row)
+        if self._ticks:
+            self._marks.seen(row)
 
     def _told(self, frontier: int) -> None:
         """The desk has committed: workers may checkpoint, outputs may send, followers may look."""
@@ -168,7 +176,7 @@ class Host:
     async def run(self, stopping: asyncio.Event) -> None:
         """Runs until `stopping` is set, then stops in order; raises what a part could not live with."""
         self.desk.recover()
-        self.committer.watchers += [self.desk.seen, self._marks.seen]
+        self.committer.watchers.append(self._durable)
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self.committer.run(), name="committer"), tasks.create_task(self.desk.run(), name="desk")]
             try:
@@ -177,8 +185,8 @@ class Host:
                 background += [tasks.create_task(one.run(), name=f"output-{name}") for name, one in self.deliveries.items()]
                 background += [tasks.create_task(self._watch(), name="watch"), tasks.create_task(self._ticking(), name="clock")]
                 await self.ready.wait()
-                server = await serve(self.data, Questions(self).calls())
                 await self._open_doors()
+                server = await serve(self.data, Questions(self).calls())  # who is answered there finds the doors open
                 await stopping.wait()
                 await self._stop(server)
             finally:
@@ -214,6 +222,7 @@ class Host:
         current = self.reloader.manifest
         if current.number:
             self._split = self._routing(current)
+            self._ticks = any(info.ticks for info in current.infos())
             await self.committer.append([control_row(Control(current.number, reset))], ours=True)
             log.info("generation %d: %s", current.number, ", ".join(info.name for info in current.infos()) or "no analyzers")
         return manifest
@@ -233,7 +242,7 @@ class Host:
     async def _ticking(self) -> None:
         while True:
             await asyncio.sleep(0.25)
-            if any(info.ticks for info in self.reloader.manifest.infos()) and (mark := self._marks.now(self._clock())) is not None:
+            if self._ticks and (mark := self._marks.now(self._clock())) is not None:
                 await self.committer.append([tick_row(mark)], ours=True)
 
 

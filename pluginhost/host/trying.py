@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from .control import running
 
 __all__ = ["Finding", "checks", "tried"]
 
+Clock = Callable[[], int]
 Finding = tuple[str, str, str | None]
 """What was looked at, in words; what was found; the page of what is wrong, or None."""
 
@@ -42,7 +43,7 @@ async def _tried(setup: Configured) -> list[dict[str, Any]]:
             await reloader.close()
 
 
-async def checks(setup: Configured) -> AsyncIterator[Finding]:
+async def checks(setup: Configured, clock: Clock) -> AsyncIterator[Finding]:
     """Looks at folders, analyzers, ports and outputs in turn."""
     for folder in setup.folders:
         yield "analyzers", str(folder), None if folder.is_dir() else f"there is no folder {folder}"
@@ -56,7 +57,7 @@ async def checks(setup: Configured) -> AsyncIterator[Finding]:
     for part in setup.inputs:
         yield "input", part.name, None if used else await _input(part)
     for part in setup.outputs:
-        yield "output", part.name, await _output(part, setup)
+        yield "output", part.name, await _output(part, setup, clock)
 
 
 async def _nowhere(chunk: Chunk, *, source: str) -> Receipt:
@@ -73,8 +74,8 @@ async def _input(part: Part) -> str | None:
     return None
 
 
-async def _output(part: Part, setup: Configured) -> str | None:
-    made = part.type(part.options, OutputContext(part.name, Registry(), setup.hostname, setup.config.namespace))
+async def _output(part: Part, setup: Configured, clock: Clock) -> str | None:
+    made = part.type(part.options, OutputContext(part.name, Registry(), clock, setup.hostname, setup.config.namespace))
     try:
         await made.check()
     except (Problem, Unavailable) as error:

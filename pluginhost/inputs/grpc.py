@@ -64,6 +64,7 @@ class Grpc:
         self._limits = Limits(body=options.max_message, data=options.max_data)
         self._counts = context.metrics.counts(f"input.{context.name}", *_COUNTERS)
         self._once = Once(_LOG)
+        self._server: grpc.aio.Server | None = None
         self._readers: set[asyncio.Task[None]] = set()
         self._draining, self._open, self._held = False, 0, 0
         self._room = asyncio.Event()
@@ -73,7 +74,7 @@ class Grpc:
     async def start(self) -> None:
         """Listens; `Problem` if the address cannot be had."""
         silence = int(self._options.keepalive * 1000)
-        self._server = grpc.aio.server(options=[
+        server = grpc.aio.server(options=[
             ("grpc.max_receive_message_length", int(self._options.max_message)),
             ("grpc.so_reuseport", 0),
             ("grpc.keepalive_time_ms", silence),
@@ -81,22 +82,22 @@ class Grpc:
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ])  # fmt: skip
         method = grpc.stream_stream_rpc_method_handler(self._send, response_serializer=pb.Ack.SerializeToString)
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("pluginhost.v1.Ingest", {"Send": method}),))
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("pluginhost.v1.Ingest", {"Send": method}),))
         try:
-            port = self._server.add_insecure_port(self.address)
+            port = server.add_insecure_port(self.address)
         except RuntimeError:
-            port = 0
-        if not port:
-            raise Problem("input.address", f"cannot listen on {self.address}: it is taken, or none of this machine")
+            raise Problem("input.address", f"cannot listen on {self.address}: it is taken, or none of this machine") from None
         self.address = _address(self._options.bind, port)
-        await self._server.start()
+        await server.start()
+        self._server = server
 
     async def drain(self, grace: float) -> None:
         """Takes no more, acknowledges what was read, ends the streams."""
         self._draining = True
         for reader in self._readers:
             reader.cancel()
-        await self._server.stop(grace)
+        if self._server:
+            await self._server.stop(grace)
 
     async def _send(self, _: object, stream: _Stream) -> None:
         self._counts["streams"] += 1
@@ -140,7 +141,10 @@ class Grpc:
                     slots.release()
         except* (Busy, PeerError) as failures:
             failure = next(one for one in failures.exceptions if isinstance(one, (Busy, PeerError)))
-        return failure or (Busy("draining") if self._draining else None)
+        except* Exception:  # noqa: BLE001  # our own bug: what the sender still has must come again
+            _LOG.exception("a stream of %s could not be served", _source(stream))
+            failure = Busy("internal error", 2)
+        return failure or (Busy("draining") if reader.cancelled() else None)
 
     async def _read(self, stream: _Stream, group: asyncio.TaskGroup, acks: _Acks, slots: asyncio.Semaphore) -> None:
         """Reads ahead and starts each batch in its order; ends with the stream, or when `drain` cancels it."""

@@ -174,12 +174,12 @@ class Http:
 
     @contextlib.contextmanager
     def _lease(self) -> Iterator[Callable[[int], None]]:
-        """Gives a function that reserves memory for one request, or raises `Busy`; all of it is given back at the end."""
+        """Gives a function that reserves memory for one request or raises `Busy`; all of it is given back at the end."""
         mine = 0
 
         def hold(size: int) -> None:
             nonlocal mine
-            if self._held + size > self._options.memory:
+            if self._held > mine and self._held + size > self._options.memory:  # alone, a body has all the room it needs
                 raise Busy("too many bodies at work")
             self._held += size
             mine += size

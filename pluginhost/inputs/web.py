@@ -29,19 +29,18 @@ class Listener:
     """Serves `routes` at `bind`:`port`. Counts `busy` (a connection too many) and `garbage`."""
 
     def __init__(self, routes: Iterable[web.RouteDef], bind: str, port: int, *, connections: int, idle: float, counts: Counts) -> None:
-        self._routes, self._bind, self._port = routes, bind, port
-        self._connections, self._idle, self._counts = connections, idle, counts
+        self._bind, self._port, self._connections, self._counts = bind, port, connections, counts
         self.address = f"{bind}:{port}"
         self._once = Once(_LOG)
         self._at_work, self._rest = 0, asyncio.Event()
+        app = web.Application()
+        app.add_routes(routes)
+        self._runner = web.AppRunner(  # its keep-alive timeout also ends connections whose first request never comes whole
+            app, access_log=None, logger=self._logger(), auto_decompress=False, keepalive_timeout=idle, lingering_time=_LINGER
+        )
 
     async def start(self) -> None:
         """Listens; `Problem` if the address cannot be had."""
-        app = web.Application()
-        app.add_routes(self._routes)
-        self._runner = web.AppRunner(
-            app, access_log=None, logger=self._logger(), auto_decompress=False, keepalive_timeout=self._idle, lingering_time=_LINGER
-        )  # the keep-alive timeout also ends connections whose first request never comes, or not whole
         await self._runner.setup()
         try:
             self._listener = await asyncio.get_running_loop().create_server(self._connection, self._bind, self._port)

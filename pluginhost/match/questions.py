@@ -23,6 +23,7 @@ VIEWS: dict[Reading, str] = {
 
 def question(leaf: Leaf, bind: Bind) -> str:
     """The expression over `x`, an element of the view; a relative date also asks for `now`. `ValueError` if the operand is none."""
+    _checked(leaf)
     match leaf.reading:
         case "tokens":
             return _of_tokens(leaf, bind)
@@ -36,6 +37,21 @@ def question(leaf: Leaf, bind: Bind) -> str:
             return _of_text(leaf, bind, "x", _lowered)
         case _:
             return _of_text(leaf, bind, "x", lambda value: value)
+
+
+def _checked(leaf: Leaf) -> None:
+    """Raises `ValueError` if the operand is not made of what the reading compares: a mistake here would raise for records later."""
+    values: tuple[Any, ...]
+    match leaf.operand:
+        case tuple(values):
+            pass
+        case Range(lower, upper):
+            values = tuple(bound for bound in (lower, upper) if bound is not None)
+        case value:
+            values = (value,)
+    kinds = (int, float) if leaf.reading == "number" else str
+    if any(not isinstance(value, kinds) or isinstance(value, bool) for value in values) or (leaf.op == "phrase" and not values):
+        raise ValueError(f"`{leaf.op}` by the reading `{leaf.reading}` does not take {leaf.operand!r}")
 
 
 def _lowered(value: Any) -> Any:
@@ -63,9 +79,7 @@ def _between(range_: Range, x: str, lower: str | None, upper: str | None) -> str
 def _of_text(leaf: Leaf, bind: Bind, x: str, key: Callable[[Any], Any]) -> str:
     if leaf.op in ("equals", "one_of", "range"):
         return _compared(leaf.op, leaf.operand, bind, key, x)
-    text = leaf.operand
-    if not isinstance(text, str):
-        raise ValueError(f"`{leaf.op}` takes text")  # noqa: TRY004 - the operand is wrong, like a malformed one
+    text = cast("str", leaf.operand)
     match leaf.op:
         case "prefix":
             return f"{x}.startswith({bind(key(text))})"
@@ -108,7 +122,7 @@ def adjacent(phrase: Sequence[str], tokens: Sequence[str]) -> bool:
 
 def _of_date(leaf: Leaf, bind: Bind) -> str:
     def bound(text: Any, last: bool) -> str:
-        edge = bounds(str(text))[last]
+        edge = bounds(text)[last]
         return f"{bind(edge)}(now)" if callable(edge) else bind(edge)
 
     match leaf.op, leaf.operand:

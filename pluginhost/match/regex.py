@@ -14,7 +14,7 @@ __all__ = ["Unsupported", "translated"]
 
 _PART = re.compile(
     r"""(?P<class>\[\^?(?:\\.|[^\\])(?:\\.|[^\]\\])*\])|\\(?P<escaped>.)|"(?P<quoted>[^"]*)"|(?P<group>\(\?(?:i\)|:|i:))|(?P<interval><\d+-\d+>)"""
-    r"""|(?P<repeat>\{\d*(?:,\d*)?\}|[*+?])(?P<lazy>\??)|(?P<any>@)|(?P<none>\#)|(?P<refused>[~&])|(?P<edge>[\^$])|(?P<syntax>[.|()])|(?P<text>.)""",
+    r"""|(?P<repeat>\{\d*(?:,\d*)?\}|[*+?])(?P<lazy>\??)|(?P<any>@)|(?P<none>\#)|(?P<refused>[~&])|(?P<edge>[\^$])|(?P<syntax>[.|()\[])|(?P<text>.)""",
     re.VERBOSE | re.DOTALL,
 )
 _CLASSES = frozenset("dDwWsS")

@@ -6,9 +6,7 @@ next attempt asks the stream for those ids first, where its key may read. Retryi
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,13 +18,13 @@ from ..alerts import template
 from ..options import Duration, Secret, Size, doc
 from ..problem import Problem
 from ..wire.times import iso
-from .bulk import create, item_outcome, reason_of
+from .bulk import create, item_outcome
 from .parts import Part, Refused, in_parts, settled
 from .port import DONE, Context, Dead, Outcome, Outgoing, Unavailable
+from .templates import Templates, told
 
 __all__ = ["Elasticsearch"]
 
-_LOG = logging.getLogger(__name__)
 _JSON = {"accept": "application/json", "content-type": "application/json"}
 _NDJSON = {"accept": "application/json", "content-type": "application/x-ndjson"}
 _ANSWER = "errors,items.*.status,items.*.failure_store,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
@@ -49,17 +47,18 @@ class Elasticsearch:
         batch: Annotated[int, doc("most alerts in a request", ge=1, le=5000)] = 500
         batch_bytes: Annotated[Size, doc("most bytes in a request")] = Size(5 << 20)
 
-    def __init__(self, options: Options, context: Context, *, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, options: Options, context: Context) -> None:
         self.address = ", ".join(options.hosts)
         self.batch = options.batch
         self.stream = template.alerts_stream(context.namespace)
         self._most_bytes = options.batch_bytes
-        self._clock = clock
+        self._clock = context.clock
         self._counts = context.metrics.counts(f"output.{context.name}", "requests", "request_bytes", "present", "refused")
         self._client = _connect(options)
         self._doubtful: set[str] | None = None  # ids whose last attempt nobody knows of; None: all, we only just started
-        self._parameters: dict[str, str] | None = None  # of a bulk request; None: no contact yet
-        self._said: set[str] = set()
+        self._parameters: dict[str, str] = {}  # of a bulk request, as the server met last takes them
+        self._met = False
+        self._templates = Templates(self._client)
 
     async def check(self) -> None:
         """Reaches the cluster and asks whether we may write."""
@@ -81,11 +80,14 @@ class Elasticsearch:
 
     async def deliver(self, alerts: Sequence[Outgoing]) -> Sequence[Outcome]:
         """Creates what is not there yet. An alert that can never be indexed is dead; its neighbours are written."""
-        if self._parameters is None:
-            await self._contact()
-        outcomes = await self._present(alerts)
+        if not self._met:
+            await self._meet()
+        present = await self._present(alerts)
+        outcomes: dict[str, Outcome] = dict.fromkeys(present, DONE)
         parts = [made for alert in alerts if alert.id not in outcomes and (made := self._part(alert, outcomes))]
-        return settled(alerts, outcomes | await in_parts(parts, self._send, self._most_bytes))
+        outcomes |= await in_parts(parts, self._send, self._most_bytes)
+        self._doubtful = (self._doubtful or set()) - present  # not before: had the rest failed, they are asked for again
+        return settled(alerts, outcomes)
 
     async def close(self) -> None:
         """Lets go of the connections."""
@@ -104,50 +106,50 @@ class Elasticsearch:
         body = b"".join(part.body for part in parts)
         self._counts["requests"] += 1
         self._counts["request_bytes"] += len(body)
-        self._doubtful = self._doubtful or set()
+        self._doubtful = (self._doubtful or set()) | ids
         try:
             answer = await self._bulk(body)
         except Refused:
             self._counts["refused"] += 1
             self._doubtful -= ids
             raise
+        items = [item["create"] for item in answer.get("items", [])]
+        if len(items) != len(parts):
+            raise Unavailable("the answer to a bulk request is of another shape")
         self._doubtful -= ids
-        items = [item["create"] for item in answer["items"]]
         self._counts["present"] += sum(item["status"] == 409 for item in items)
         if any(item["status"] == 404 for item in items):
-            self._parameters = None  # the template may be gone: look again before the next attempt
+            self._met = False  # the template may be gone: look again before the next attempt
         return [item_outcome(item) for item in items]
 
-    async def _present(self, alerts: Sequence[Outgoing]) -> dict[str, Outcome]:
+    async def _present(self, alerts: Sequence[Outgoing]) -> set[str]:
         """Those of doubtful outcome that the stream holds after all."""
-        doubtful = self._doubtful
-        ids = [alert.id for alert in alerts if doubtful is None or alert.id in doubtful]
+        ids = [alert.id for alert in alerts if self._doubtful is None or alert.id in self._doubtful]
         if not ids:
-            return {}
+            return set()
         query = {"query": {"ids": {"values": ids}}, "_source": False, "size": len(ids)}
-        everywhere = {"ignore_unavailable": "true"}
+        if_there = {"ignore_unavailable": "true"}
+        whole = {**if_there, "allow_partial_search_results": "false"}  # a shard that does not answer may hold them
         try:
-            await self._client.perform_request("POST", f"/{self.stream}/_refresh", params=everywhere, headers=_JSON)
-            answer = await self._client.perform_request("POST", f"/{self.stream}/_search", params=everywhere, headers=_JSON, body=query)
+            await self._client.perform_request("POST", f"/{self.stream}/_refresh", params=if_there, headers=_JSON)
+            answer = await self._client.perform_request("POST", f"/{self.stream}/_search", params=whole, headers=_JSON, body=query)
         except client.ApiError as error:
-            if error.status_code in (403, 404):
-                self._say(logging.INFO, "the key may not read %s: a resend around a rollover may be there twice", self.stream)
-                self._doubtful = set()
-                return {}
+            if error.status_code in (403, 404):  # the key may not read, so a resend around a rollover may be there twice
+                return set()
             raise _unavailable(error) from None
         except (client.TransportError, OSError) as error:
             raise self._lost(error) from None
         found = {hit["_id"] for hit in answer.body["hits"]["hits"]}
+        self._doubtful = (self._doubtful or set()) | found  # until `deliver` has said so
         self._counts["present"] += len(found)
-        self._doubtful = (doubtful or set()) - set(ids)
-        return dict.fromkeys(found, DONE)
+        return found
 
     async def _bulk(self, body: bytes) -> Any:
         try:
             path = f"/{self.stream}/_bulk"
             return (await self._client.perform_request("POST", path, params=self._parameters, headers=_NDJSON, body=body)).body
         except client.ApiError as error:
-            reason = _reason(error)
+            reason = told(error)
             if error.status_code in (400, 413) and not any(sign in reason for sign in _NOT_OUR_BODY):
                 raise Refused(reason) from None
             raise _unavailable(error) from None
@@ -155,16 +157,14 @@ class Elasticsearch:
             raise self._lost(error) from None
 
     def _lost(self, error: Exception) -> Unavailable:
-        self._parameters = None  # whoever answers next may be another server
+        self._met = False  # whoever answers next may be another server
         return _unreachable(error)
 
-    async def _contact(self) -> None:
+    async def _meet(self) -> None:
         """Learns which server this is and sees to the templates."""
         try:
-            version = str((await self._client.info())["version"]["number"])
-            for name, body in ((template.ALERTS_TEMPLATE, template.alerts_template(version)),
-                               (template.STATE_TEMPLATE, template.state_template(version))):  # fmt: skip
-                await self._put_template(name, body)
+            version = str((await self._client.info()).body.get("version", {}).get("number", ""))
+            await self._templates.put(version)
         except client.ApiError as error:
             raise _unavailable(error) from None
         except (client.TransportError, OSError) as error:
@@ -172,30 +172,7 @@ class Elasticsearch:
         self._parameters = {"filter_path": _ANSWER}
         if template.release(version) >= (8, 13):  # else a missing template would make an ordinary index of that name
             self._parameters["require_data_stream"] = "true"
-
-    async def _put_template(self, name: str, body: dict[str, Any]) -> None:
-        """Ours, unless there is a newer or a foreign one. Without the right to do so, what stands must do."""
-        try:
-            there = await self._client.options(ignore_status=404).perform_request("GET", f"/_index_template/{name}", headers=_JSON)
-            known = there.body.get("index_templates") or []
-            meta = known[0]["index_template"].get("_meta") or {} if known else {"managed_by": "pluginhost", "version": 0}
-            ours = body["_meta"]["version"]
-            if meta.get("managed_by") != "pluginhost":
-                self._say(logging.WARNING, "the index template %s is not pluginhost's: it is left as it is", name)
-            elif meta.get("version", 0) > ours:
-                self._say(logging.WARNING, "the index template %s is newer than ours (%s): it is left as it is", name, ours)
-            elif meta.get("version", 0) < ours:
-                await self._client.perform_request("PUT", f"/_index_template/{name}", headers=_JSON, body=body)
-        except client.ApiError as error:
-            if error.status_code not in (400, 403):
-                raise
-            self._say(logging.WARNING, "cannot see to the index template %s (%s): put it with a key that may", name, _reason(error))
-
-    def _say(self, level: int, message: str, *values: object) -> None:
-        """Logs a thing once, however often contact is made."""
-        if message % values not in self._said:
-            self._said.add(message % values)
-            _LOG.log(level, message, *values)
+        self._met = True
 
 
 def _connect(options: Elasticsearch.Options) -> client.AsyncElasticsearch:
@@ -214,22 +191,16 @@ def _connect(options: Elasticsearch.Options) -> client.AsyncElasticsearch:
         raise Problem("output.elasticsearch.options", f"no way to reach a cluster: {error}", todo="write `https://host:9200`") from None
 
 
-def _reason(error: client.ApiError) -> str:
-    told = error.body.get("error") if isinstance(error.body, dict) else None
-    return f"{error.status_code} {reason_of(told or error.message)}".rstrip()
-
-
 def _unavailable(error: client.ApiError) -> Unavailable:
     """The whole request was answered with no: overload passes by itself, everything else waits for a person."""
-    return Unavailable(_reason(error), slow=error.status_code < 500 and error.status_code not in (408, 429))
+    return Unavailable(told(error), slow=error.status_code < 500 and error.status_code not in (408, 429))
 
 
 def _unreachable(error: Exception) -> Unavailable:
-    untrusted = isinstance(error, (client.UnsupportedProductError, TlsError))
-    return Unavailable(f"{type(error).__name__}: {error}", slow=untrusted)
+    return Unavailable(f"{type(error).__name__}: {error}", slow=isinstance(error, TlsError))
 
 
 def _problem(address: str, error: client.ApiError) -> Problem | Unavailable:
     if error.status_code in (401, 403):
-        return Problem("output.elasticsearch.credentials", f"{address} does not let us in: {_reason(error)}", todo="mend the credentials")
+        return Problem("output.elasticsearch.credentials", f"{address} does not let us in: {told(error)}", todo="mend the credentials")
     return _unavailable(error)

@@ -9,8 +9,7 @@ import asyncio
 import contextlib
 import os
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -36,10 +35,10 @@ class File:
         keep: Annotated[int, doc("how many earlier files are kept, as `path.1` (the newest) …", ge=1, le=1000)] = 5
         batch: Annotated[int, doc("most alerts to a sync", ge=1, le=5000)] = 500
 
-    def __init__(self, options: Options, context: Context, *, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, options: Options, context: Context) -> None:
         self.address = str(options.path)
         self.batch = options.batch
-        self._options, self._hostname, self._clock = options, context.hostname, clock
+        self._options, self._hostname, self._clock = options, context.hostname, context.clock
         self._counts = context.metrics.counts(f"output.{context.name}", "bytes", "rotations")
         self._file = -1
         self._held = threading.Lock()  # a delivery that was cancelled still writes to its end
@@ -47,7 +46,7 @@ class File:
     async def check(self) -> None:
         """Opens the file for writing."""
         try:
-            await asyncio.to_thread(self._append, b"")
+            await asyncio.to_thread(self._opened)
         except OSError as error:
             raise Problem("output.file.path", f"cannot write: {error.strerror}", where=self.address, todo="mend its folder") from None
 
@@ -75,6 +74,10 @@ class File:
     def _closed(self) -> None:
         with self._held:
             self._let_go()
+
+    def _opened(self) -> None:
+        with self._held:
+            self._open()
 
     def _append(self, data: bytes) -> None:
         with self._held:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import email.utils
 import gzip
 import ssl
-import time
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
@@ -52,10 +51,10 @@ class Http:
         batch: Annotated[int, doc("most alerts in a request", ge=1, le=5000)] = 100
         batch_bytes: Annotated[Size, doc("most bytes in a request")] = Size(5 << 20)
 
-    def __init__(self, options: Options, context: Context, *, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, options: Options, context: Context) -> None:
         self.address = options.url
         self.batch = options.batch
-        self._options, self._hostname, self._clock = options, context.hostname, clock
+        self._options, self._hostname, self._clock = options, context.hostname, context.clock
         self._counts = context.metrics.counts(f"output.{context.name}", "requests", "request_bytes", "refused")
         self._headers, self._ssl = _headers(options), _trust(options)
         self._session: aiohttp.ClientSession | None = None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from ..metrics import Registry
 
-__all__ = ["DONE", "Context", "Dead", "Done", "Outcome", "Outgoing", "Output", "Retry", "Unavailable"]
+__all__ = ["DONE", "Context", "Dead", "Done", "Outcome", "Outgoing", "Output", "Retry", "Tagging", "Unavailable"]
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -55,12 +55,23 @@ class Unavailable(Exception):
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What the host gives to an output. `hostname` marks re-emitted records (loop guard), `namespace` names the data stream."""
+    """What the host gives to an output. `hostname` marks re-emitted records (loop guard), `namespace` names the data stream.
+
+    `clock` gives ns UTC.
+    """
 
     name: str
     metrics: Registry
+    clock: Callable[[], int]
     hostname: str = "pluginhost"
     namespace: str = "default"
+
+
+@runtime_checkable
+class Tagging(Protocol):
+    """An output that gives records tags of its own: `prefix` is what all of them begin with (loop guard)."""
+
+    prefix: str
 
 
 class Output(Protocol):

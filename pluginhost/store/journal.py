@@ -15,7 +15,7 @@ from pathlib import Path
 from ..problem import Problem
 from .disk import sync_folder
 from .row import Kind, Row, pack
-from .segment import NAMES, Segment
+from .segment import NAMES, Segment, corrupt
 
 __all__ = ["Journal", "Kind", "Row"]
 
@@ -44,14 +44,16 @@ class Journal:
                           todo="see to the folder's owner, mode and free space") from None  # fmt: skip
 
     def _found(self) -> list[Segment]:
-        segments, first = [], 0
-        for path in sorted(self._folder.glob(NAMES)):
+        segments, paths = [], sorted(self._folder.glob(NAMES))
+        for path in paths:
             if segment := Segment.open(path):
                 segments.append(segment)
-            else:
-                first, self.torn = int(path.stem), self.torn + path.stat().st_size
+            elif path == paths[-1] and (segments or int(path.stem) == 0):
+                self.torn += path.stat().st_size
                 path.unlink()
-        return segments or [Segment.create(self._folder, first, 0, self._sync)]
+            else:  # others are left behind only when the next one stands
+                raise corrupt(path, 0, int(path.stem))
+        return segments or [Segment.create(self._folder, 0, 0, self._sync)]
 
     def _recovered(self) -> int:
         last = self._segments[-1]

@@ -23,7 +23,7 @@ from ..problem import Problem
 from .disk import sync_folder
 from .row import Row, unpack
 
-__all__ = ["NAMES", "Segment"]
+__all__ = ["NAMES", "Segment", "corrupt"]
 
 NAMES = "[0-9]" * 20 + ".journal"
 
@@ -67,14 +67,14 @@ class Segment:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
             size = os.fstat(file.fileno()).st_size
-        if len(head) < _HEAD_BYTES or not any(head):
+        if len(head) < _HEAD_BYTES or (size == _HEAD_BYTES and not any(head)):
             return None
         magic, mark, floor = _HEAD.unpack_from(head)
         if magic[:-1] == _MAGIC and magic[-1:] > _VERSION:
             raise Problem("journal.newer", "the journal was written by a newer version", where=str(path), still="nothing was changed",
                           todo="start the version that wrote it, or a newer one")  # fmt: skip
         if magic != _MAGIC + _VERSION or _CHECK.unpack_from(head, _HEAD.size) != (crc32(head[: _HEAD.size]),):
-            raise _corrupt(path, 0, int(path.stem))
+            raise corrupt(path, 0, int(path.stem))
         return cls(path, mark, floor, size)
 
     def note(self, offset: int, position: int) -> None:
@@ -94,7 +94,7 @@ class Segment:
                 self.note(expected, position)
                 found = unpack(file, self.mark, self.size - position)
                 if found is None or found[0].offset != expected:
-                    raise _corrupt(self.path, position, expected)
+                    raise corrupt(self.path, position, expected)
                 if expected >= offset:
                     yield found[0]
                 expected, position = expected + 1, position + found[2]
@@ -112,7 +112,7 @@ class Segment:
                 self.note(expected, position)
                 expected, position, arrival = expected + 1, position + found[2], found[0].arrival
             if self._continues(file, position, expected):
-                raise _corrupt(self.path, position, expected)
+                raise corrupt(self.path, position, expected)
         self.size = position
         return expected, arrival
 
@@ -128,7 +128,8 @@ class Segment:
         return False
 
 
-def _corrupt(path: Path, position: int, offset: int) -> Problem:
+def corrupt(path: Path, position: int, offset: int) -> Problem:
+    """The page about damage in the row `offset`, which should stand at `position`."""
     return Problem(
         "journal.corrupt", f"row {offset} of the journal is damaged", where=f"{path}, byte {position}",
         still="every row before it is whole; nothing was changed or cut",

@@ -37,7 +37,7 @@ _UNNAMED = ("", "application/octet-stream")
 _PACKINGS = {"": "", "identity": "", "gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd"}
 
 
-class Unreadable(PeerError):  # noqa: N818  # a family member of PeerError, named like Busy
+class Unreadable(PeerError):
     """Nothing of the body can ever be accepted. `chunk` holds no record, only the rejection and the first 64 KiB."""
 
     def __init__(self, reason: str, hint: str, *, tag: str, body: bytes) -> None:

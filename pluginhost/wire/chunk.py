@@ -64,6 +64,7 @@ class Columns(msgspec.Struct, frozen=True):
 
     @classmethod
     def unpack(cls, packed: bytes) -> Columns:
+        """The columns that `pack` made bytes of."""
         starts, ends, times, metas = _DECODER.decode(packed)
         return cls(array("I", starts), array("I", ends), array("q", times), metas)
 

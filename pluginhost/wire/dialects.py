@@ -47,6 +47,11 @@ class Option(msgspec.Struct, frozen=True):
     metadata: bytes = b""
     readable: bool = True
 
+    @property
+    def silent(self) -> bool:
+        """Whether the frame is one of many: no answer is owed, and there is nothing to tell of it."""
+        return self.ack is None and not self.signal and self.readable
+
 
 NO_OPTION: Final = Option()
 UNREADABLE: Final = Option(readable=False)
@@ -106,8 +111,8 @@ class _Frame(msgspec.Struct, array_like=True, gc=False):
 
     tag: Raw
     second: Raw
-    third: Raw = Raw()  # noqa: RUF009 - immutable
-    fourth: Raw = Raw()  # noqa: RUF009 - immutable
+    third: Raw = Raw()
+    fourth: Raw = Raw()
 
 
 _FRAME = msgspec.msgpack.Decoder(_Frame)

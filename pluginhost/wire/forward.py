@@ -18,11 +18,11 @@ from typing import Final
 import msgspec
 
 from ..problem import PeerError
-from . import stamps
 from .chunk import Chunk, Columns, Meta, Rejection
-from .dialects import REASONS, Batch, Dialect, Limits, Message, Msgpack, Option
+from .dialects import NO_OPTION, REASONS, Batch, Dialect, Limits, Message, Msgpack, Option
 from .forward_json import Json
 from .framing import JsonStream, MsgpackStream, Stream
+from .stamps import UNLIKELY
 
 __all__ = ["COUNTERS", "REJECTED", "Connection", "Frame", "Limits"]
 
@@ -87,30 +87,114 @@ class Connection:
     def frames(self) -> Iterator[Frame]:
         """The frames that are complete, each once; to be iterated to the end. Then `PeerError`, now and ever after, if it must close."""
         if self._stream and not self._broken:
-            data, ends = self._stream.take()
-            try:
-                yield from self._read(data, ends)
-            except PeerError as error:
-                self._broken = error
+            yield from self._read(*self._stream.take())
             self._broken = self._broken or self._stream.broken
         if self._broken:
             hint = next((hint for opening, hint in _HINTS if opening.match(self._opening)), self._broken.hint)
             raise PeerError(self._broken.reason, hint)
 
     def _read(self, data: bytes, ends: list[int]) -> Iterator[Frame]:
-        run = _Run(data, self._dialect.codec)
+        run = _Run(data, self._dialect.codec, self._counts)
         try:
             for start, end in pairwise((0, *ends)):
-                frame = data[start:end]
-                if self._dialect.is_nothing(frame):
-                    continue
-                made = self._dialect.read(frame)
+                made = self._meaning(data[start:end])
                 if made is None:
-                    self._stray()
-                elif not (isinstance(made, Message) and run.takes(made, start, end)):
-                    yield from run.flush(self._counts)
-                    yield self._frame(made, frame)
-                    self._count(made.option)
-                ...
-        finally:
-            ...
+                    continue
+                if isinstance(made, Message) and made.option.silent and not made.reason:
+                    if not run.fits(made):
+                        yield run.flush()
+                    run.add(made, start, end)
+                    continue
+                if run.tag is not None:
+                    yield run.flush()
+                yield self._frame(made, data, start, end)
+        except PeerError as error:
+            self._broken = error
+        if run.tag is not None:
+            yield run.flush()
+
+    def _meaning(self, frame: bytes) -> Message | Batch | None:
+        if self._dialect.is_nothing(frame):
+            return None
+        made = self._dialect.read(frame)
+        if made is None:
+            self._counts["stray"] += 1
+            self._strays += 1
+            if self._strays >= self._limits.strays:
+                raise PeerError("strays", f"{self._strays} values that are no frames")
+        return made
+
+    def _frame(self, made: Message | Batch, data: bytes, start: int, end: int) -> Frame:
+        """One frame that stands for itself."""
+        option = made.option
+        if option.signal:
+            self._counts["frames"] += 1
+            self._counts[_SIGNALS.get(option.signal, "signal_other")] += 1
+            return Frame(None, option.ack, option.signal)
+        self._counts["bad_option"] += not option.readable
+        if isinstance(made, Batch):
+            return self._batch(made)
+        run = _Run(data, self._dialect.codec, self._counts)
+        run.add(made, start, end)
+        return run.flush(option)
+
+    def _batch(self, batch: Batch) -> Frame:
+        split, counts = batch.split, self._counts
+        counts["frames"] += 1
+        counts["records"] += len(split.columns)
+        counts["bad_time"] += split.bad_times
+        counts["junk"] += batch.junk
+        for part in split.rejected:
+            counts[REJECTED[part.reason]] += 1
+        if not len(split.columns) and not split.rejected:
+            return Frame(None, batch.option.ack)
+        chunk = Chunk(
+            batch.tag, self._dialect.codec, batch.body, batch.data, split.columns, batch.packing, batch.option.chunk, split.rejected
+        )
+        return Frame(chunk, batch.option.ack, hint=batch.hint)
+
+
+class _Run:
+    """Messages of one tag, one behind the other in `data`, on their way to become one chunk."""
+
+    def __init__(self, data: bytes, codec: str, counts: MutableMapping[str, int]) -> None:
+        self._data, self._codec, self._counts = data, codec, counts
+        self._clear()
+
+    def _clear(self) -> None:
+        self.tag: str | None = None
+        self._first = self._last = self._frames = 0
+        self._bounds, self._times = list[tuple[int, int]](), list[int]()
+        self._metas, self._rejected = list[Meta](), list[Rejection]()
+
+    def fits(self, message: Message) -> bool:
+        """Whether the message may join."""
+        return self.tag is None or self.tag == message.tag
+
+    def add(self, message: Message, start: int, end: int) -> None:
+        """Adds the message whose frame has these bounds."""
+        if self.tag is None:
+            self.tag, self._first = message.tag, start
+        self._last, self._frames = end, self._frames + 1
+        shift = start - self._first
+        if message.reason:
+            self._counts[REJECTED[message.reason]] += 1
+            self._rejected.append(Rejection(message.reason, message.start + shift, message.end + shift))
+        elif message.start >= 0:
+            if message.meta[1]:
+                self._metas.append(Meta(len(self._bounds), message.meta[0] + shift, message.meta[1] + shift))
+            self._counts["bad_time"] += message.time == UNLIKELY
+            self._bounds.append((message.start + shift, message.end + shift))
+            self._times.append(max(message.time, 0))
+
+    def flush(self, option: Option = NO_OPTION) -> Frame:
+        """All that was added, as one frame; the next message begins a new run."""
+        self._counts["frames"] += self._frames
+        self._counts["records"] += len(self._bounds)
+        chunk = None
+        if self._bounds or self._rejected:
+            body = self._data[self._first : self._last]
+            columns = Columns.of(self._bounds, self._times, self._metas)
+            chunk = Chunk(self.tag or "", self._codec, body, body, columns, "", option.chunk, tuple(self._rejected))
+        self._clear()
+        return Frame(chunk, option.ack)

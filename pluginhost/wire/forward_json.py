@@ -6,6 +6,7 @@ no nesting can harm. There is no packed mode in JSON.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -29,7 +30,7 @@ _BLANK = b" \t\r\n"
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
 _WHOLE = msgspec.json.Decoder(Raw)
 _OPTION = msgspec.json.Decoder(dict[str, Raw])
-_STAMP = msgspec.json.Decoder(Decimal | None, strict=True)
+_STAMP = msgspec.json.Decoder(Decimal | None)
 
 
 class Json:
@@ -46,12 +47,7 @@ class Json:
 
     def read(self, frame: bytes) -> Message | Batch | None:
         """The frame's meaning; None for a value that is no frame. `PeerError` if the connection cannot go on."""
-        try:
-            _WHOLE.decode(frame)
-        except RecursionError:
-            pass  # brackets will do
-        except ValueError as error:
-            raise PeerError("not_json", str(error)) from None
+        _validate(frame)
         parts = list(islice(_items(frame, _start(frame)), 4)) if frame.lstrip(_BLANK)[:1] == b"[" else []
         if len(parts) < 2:
             return None
@@ -90,7 +86,7 @@ class Json:
         if data[:1] != b"[":  # text in the place of packed entries
             return rejected(option, "garbage", data, tag=tag)
         made, taken = _Made(), 0
-        for taken, entry in enumerate(_items(data, 0), 1):  # noqa: B007 - the count is what is wanted
+        for taken, entry in enumerate(_items(data, 0), 1):
             if taken > self._limits.entries:
                 raise PeerError(TOO_MANY, f"more than {self._limits.entries} entries in one frame")
             self._take(data, entry, made)
@@ -119,6 +115,25 @@ class _Made:
     def __init__(self) -> None:
         self.bounds, self.times, self.metas, self.rejected = list[Bounds](), list[int](), list[Meta](), list[Rejection]()
         self.bad_times = 0
+
+
+def _validate(frame: bytes) -> None:
+    try:
+        _WHOLE.decode(frame)
+    except RecursionError:
+        pass  # brackets will do
+    except ValueError:
+        _validate_leniently(frame)
+
+
+def _validate_leniently(frame: bytes) -> None:
+    """Bears NaN, lone surrogates and any length of numbers, as the reader of records does."""
+    try:
+        json.loads(frame.decode("utf-8", "surrogateescape"), parse_int=str, parse_float=str)
+    except RecursionError:
+        pass
+    except ValueError as error:
+        raise PeerError("not_json", str(error)) from None
 
 
 def _start(data: bytes) -> int:

@@ -13,17 +13,19 @@ import msgpack
 
 from ..problem import PeerError
 from .entries import TOO_MANY
-from .heads import content, is_array, is_map, is_text
+from .heads import content, is_array, is_text
 
 __all__ = ["TOO_LARGE", "JsonStream", "MsgpackStream", "Stream"]
 
 TOO_LARGE = "frame_too_large"
 
-_ADVICE = "lower chunk_limit_size at the sender or raise chunk_size_limit here"
+_ADVICE = "lower chunk_limit_size at the sender, or raise the limit here"
 _LARGE = 1 << 20
 _GAP = re.compile(rb"[ \t\r\n]*")
 _OUTSIDE = re.compile(rb'["\[\]{}]')
 _INSIDE = re.compile(rb'["\\]')
+_QUOTE, _BACKSLASH = b'"\\'
+_CLOSERS = {ord("["): ord("]"), ord("{"): ord("}")}
 
 
 def _unpacker() -> msgpack.Unpacker:
@@ -99,7 +101,7 @@ class MsgpackStream:
         start = 0
         for index, end in enumerate(ends):
             if end - start > self._limit:
-                self.broken = self._too_large(end - start)
+                self.broken = self._too_large(end - start, b"".join(self._parts)[start:end])
                 return ends[:index]
             start = end
         return ends
@@ -109,7 +111,7 @@ class MsgpackStream:
         if self.broken or not self.held:
             return
         if self.held > self._limit:
-            self.broken = self._too_large(self.held)
+            self.broken = self._too_large(self.held, self._parts[0])
         elif 0 < self._look <= self.held:
             self._parts = [b"".join(self._parts)]
             self._look = self._declared(self._parts[0])
@@ -124,16 +126,25 @@ class MsgpackStream:
                 return max(len(head), at) + 1
             kind = head[at]
             if level == 2 and is_array(kind) and length > self._most:
-                self.broken = PeerError(TOO_MANY, f"{length} entries declared in one frame; {_ADVICE}")
+                self.broken = PeerError(TOO_MANY, f"{length} entries declared in one frame, {_tag(head)}; {_ADVICE}")
             elif length > self._limit:
-                self.broken = self._too_large(length)
+                self.broken = self._too_large(length, head)
             if self.broken or (level == 0 and not is_array(kind)) or (level == 1 and not is_text(kind)):
                 break
             at = start if level == 0 else start + length
         return 0
 
-    def _too_large(self, size: int) -> PeerError:
-        return PeerError(TOO_LARGE, f"{size} bytes in one frame, {self._limit} are allowed; {_ADVICE}")
+    def _too_large(self, size: int, head: bytes) -> PeerError:
+        return PeerError(TOO_LARGE, f"{size} bytes in one frame, {_tag(head)}; {self._limit} are allowed; {_ADVICE}")
+
+
+def _tag(frame: bytes) -> str:
+    """The tag of a frame that is refused, for people."""
+    try:
+        start, length = content(frame, content(frame)[0])
+    except IndexError:
+        return "no tag"
+    return f"tag {frame[start : start + min(length, 200)].decode('utf-8', 'backslashreplace')}"
 
 
 class JsonStream:
@@ -141,7 +152,8 @@ class JsonStream:
 
     def __init__(self, limit: int) -> None:
         self._limit, self._data = limit, bytearray()
-        self._at, self._depth, self._quoted = 0, 0, False
+        self._at, self._quoted = 0, False
+        self._closers = bytearray()  # what will close the brackets that are open, innermost last
         self.held, self.broken = 0, None
 
     held: int
@@ -174,7 +186,7 @@ class JsonStream:
         """Where the value ends that is being scanned; 0 if it is not complete."""
         data = self._data
         while True:
-            if not self._depth:
+            if not self._closers:
                 self._at = _after_gap(data, self._at)
                 if self._at < len(data) and data[self._at] not in b"[{":
                     self.broken = PeerError("not_json", "neither an array nor an object begins here")
@@ -184,17 +196,21 @@ class JsonStream:
                 self._at = max(self._at, len(data))
                 return 0
             self._at = found.end()
-            self._step(found[0])
-            if not self._depth and not self._quoted:
+            self._step(found[0][0])
+            if self.broken:
+                return 0
+            if not self._closers and not self._quoted:
                 return self._at
 
-    def _step(self, sign: bytes) -> None:
-        if sign == b"\\":
+    def _step(self, sign: int) -> None:
+        if sign == _BACKSLASH:
             self._at += 1  # whatever is escaped, also when it has not come yet
-        elif sign == b'"':
+        elif sign == _QUOTE:
             self._quoted = not self._quoted
-        else:
-            self._depth += 1 if sign in b"[{" else -1
+        elif sign in _CLOSERS:
+            self._closers.append(_CLOSERS[sign])
+        elif self._closers.pop() != sign:
+            self.broken = PeerError("not_json", "a bracket is closed by another kind")
 
 
 def _after_gap(data: bytearray, at: int) -> int:

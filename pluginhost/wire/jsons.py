@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from ..problem import PeerError
 from .sieve import TOO_LARGE, Sieve, event_time
 
 __all__ = ["objects", "objects_or_lines"]
@@ -93,7 +92,7 @@ def _whole(sieve: Sieve, start: int) -> bool:
     for stamp, raw in zip(stamps, raws, strict=True):
         begin = data.find(b"{", end)  # between two objects there is nothing but space and a comma
         end = begin + len(raw)
-        if reason := sieve.excess(begin, end):
+        if reason := sieve.excess("json", begin, end):
             sieve.bad(reason, begin, end)
         else:
             sieve.good(begin, end, event_time((stamp.own, stamp.date, stamp.time, stamp.timestamp, stamp.iso, stamp.datetime)))
@@ -119,7 +118,7 @@ def _by_item(sieve: Sieve, at: int) -> None:
         else:
             end = _reject(sieve, at, inside)
         at = end
-    raise PeerError(TOO_LARGE, "too many arrays in one body")
+    raise sieve.too_many()
 
 
 def _reject(sieve: Sieve, at: int, inside: bool) -> int:

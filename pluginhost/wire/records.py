@@ -85,7 +85,7 @@ def _record(read: Callable[[bytes], Any], raw: bytes) -> dict[str, Any]:
     except (RecursionError, MemoryError) as error:
         raise ValueError(f"unreadable: {type(error).__name__}") from None
     if not isinstance(value, dict):
-        raise ValueError(f"a record must be a map, this is {type(value).__name__}")  # noqa: TRY004 - ValueError is the contract
+        raise ValueError(f"a record must be a map, this is {type(value).__name__}")
     return value
 
 

@@ -7,7 +7,6 @@ the whole body ends the walk. No format lives here.
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
@@ -19,7 +18,7 @@ from ..problem import PeerError
 from . import records, times
 from .chunk import Columns, Meta, Rejection
 
-__all__ = ["NOWHERE", "TOO_LARGE", "Bounds", "Codec", "Limits", "Sieve", "event_time", "nesting"]
+__all__ = ["NOWHERE", "TOO_LARGE", "Bounds", "Codec", "Limits", "Sieve", "event_time"]
 
 TOO_LARGE = "too_large"
 Bounds = tuple[int, int]
@@ -27,7 +26,6 @@ NOWHERE: Bounds = (0, 0)
 Codec = Literal["json", "line", "msgpack"]
 _TIME_FIELDS = ("@timestamp", "date", "time", "timestamp", "ISODATE", "datetime")
 _EARLIEST = 10**8 * times.SECOND  # 1973
-_BRACKET = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"?|[{}\[\]]')
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,9 +64,13 @@ class Sieve:
         self.rejected.append(Rejection(reason, start, end))
         self._count()
 
-    def judge(self, codec: Codec, start: int, end: int, *, time: int = 0, own: Bounds = NOWHERE, group: Bounds = NOWHERE) -> None:
+    def take(self, columns: Columns) -> None:
+        """Good records that were found all at once."""
+        self._starts, self._ends, self._times, self._metas = columns.starts, columns.ends, columns.times, list(columns.metas)
+
+    def judge(self, codec: Codec, start: int, end: int, *, time: int | None = None, own: Bounds = NOWHERE, group: Bounds = NOWHERE) -> None:
         """Reads the part as one record and keeps or rejects it; without a `time` the record's own fields say it."""
-        if reason := self.excess(start, end, text=codec != "msgpack"):
+        if reason := self.excess(codec, start, end):
             self.bad(reason, start, end)
             return
         try:
@@ -76,19 +78,21 @@ class Sieve:
         except ValueError:
             self.bad("malformed", start, end)
         else:
-            self.good(start, end, time or event_time(record.get(name) for name in _TIME_FIELDS), own, group)
+            self.good(start, end, event_time(map(record.get, _TIME_FIELDS)) if time is None else time, own, group)
 
-    def excess(self, start: int, end: int, *, text: bool = True) -> str:
-        """The limit that a record breaks, or "". Counting brackets settles nearly all: so few cannot nest too deep."""
-        data, depth = self.data, self.limits.depth
+    def excess(self, codec: Codec, start: int, end: int) -> str:
+        """The limit that a record breaks, or ""."""
         if end - start > self.limits.record:
             return TOO_LARGE
-        suspect = text and end - start > 2 * depth and data.count(b"{", start, end) + data.count(b"[", start, end) > depth
-        return "too_deep" if suspect and nesting(data, start, end) > depth else ""
+        return "too_deep" if records.nests_deeper(codec, self.data[start:end], self.limits.depth) else ""
+
+    def too_many(self) -> PeerError:
+        """What to raise when the body holds more than it may."""
+        return PeerError(TOO_LARGE, f"more than {self.limits.entries} records in one body")
 
     def _count(self) -> None:
         if len(self._starts) + len(self.rejected) > self.limits.entries:
-            raise PeerError(TOO_LARGE, f"more than {self.limits.entries} records in one body")
+            raise self.too_many()
 
 
 def event_time(candidates: Iterable[Any]) -> int:
@@ -97,16 +101,3 @@ def event_time(candidates: Iterable[Any]) -> int:
         if value is not None and (time := times.of_value(value)) is not None and time > _EARLIEST:
             return time
     return 0
-
-
-def nesting(data: bytes, start: int, end: int) -> int:
-    """How deep the brackets of a JSON text nest; those in strings do not count."""
-    depth = deepest = 0
-    for token in _BRACKET.finditer(data, start, end):
-        kind = data[token.start()]
-        if kind in b"{[":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif kind in b"}]":
-            depth -= 1
-    return deepest

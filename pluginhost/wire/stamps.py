@@ -5,6 +5,7 @@ Nothing is guessed: a number is seconds and nothing else, so that nanoseconds se
 
 from __future__ import annotations
 
+from decimal import Decimal
 from struct import Struct
 from typing import Any, Final
 
@@ -68,7 +69,7 @@ def time_of(stamp: Any) -> int:
         return _ext_time(stamp.code, bytes(stamp.data))
     if stamp is None:
         return 0
-    if isinstance(stamp, bool) or not isinstance(stamp, (int, float)):
+    if isinstance(stamp, bool) or not isinstance(stamp, (int, float, Decimal)):
         return NO_TIME
     return (times.of_seconds(stamp) or UNLIKELY) if stamp else 0
 

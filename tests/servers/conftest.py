@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # `search` lies beside this file, and tests are no package
-from search import CACHE, SearchServer, free_ports, java_home  # noqa: E402 (the line above must come first)
+from search import CACHE, SearchServer, free_ports, java_home
 
 
 def need(what: str, present: object) -> None:

@@ -22,6 +22,7 @@ __all__ = ["MAPPINGS", "sentence"]
 
 _PROGRAM = re.compile(r"sshd(?:-session|-auth)?")
 _ATTEMPT = re.compile(r"(Failed|Accepted) (\S{1,64}) for (?:invalid user |illegal user )?")
+_KEYED = ("publickey", "hostbased", "gssapi")
 _REPEATED = re.compile(r"message repeated (\d{1,9}) times: \[ ?(.*)\]", re.DOTALL)
 _PLACE = re.compile(r"(\S{1,255}) port (\d{1,5})(?: ssh2)?")
 _PLACE_OR_ADDRESS = re.compile(r"(\S{1,255})(?: port (\d{1,5}))?")  # what servers before 7.1 say
@@ -53,13 +54,13 @@ def _one(body: str) -> _Found | None:
 
 
 def _attempt(body: str) -> _Found | None:
-    """Failed or accepted, by any method; behind `ssh2: ` stands the key, in which the client has a say."""
+    """Failed or accepted, by any method; some are followed by `: ` and the key, in which the client has a say."""
     beginning = _ATTEMPT.match(body)
     if beginning is None:
         return None
     rest = body[beginning.end() :]
     where = _from(rest)
-    if where is None and rest.count(" ssh2: ") == 1:
+    if where is None and beginning[2].startswith(_KEYED) and rest.count(" ssh2: ") == 1:
         where = _from(rest.partition(" ssh2: ")[0])
     if where is None and " ssh2: " not in rest:
         return None

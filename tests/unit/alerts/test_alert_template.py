@@ -20,11 +20,12 @@ def leaves(properties, path=()):
     [
         ("@timestamp", "date"), ("message", "text"), ("event.id", "keyword"), ("event.severity", "long"), ("event.risk_score", "float"),
         ("event.ingested", "date"), ("rule.name", "keyword"), ("threat.technique.subtechnique.id", "keyword"), ("source.ip", "ip"),
-        ("source.geo.location", "geo_point"), ("destination.as.number", "long"), ("client.ip", "ip"), ("server.port", "long"), ("url.original", "keyword"),
-        ("http.response.status_code", "long"), ("user_agent.os.name", "keyword"), ("process.parent.pid", "long"), ("file.hash.sha256", "keyword"),
+        ("source.geo.location", "geo_point"), ("destination.as.number", "long"), ("client.ip", "ip"), ("server.port", "long"),
+        ("url.original", "keyword"), ("http.response.status_code", "long"), ("user_agent.os.name", "keyword"),
+        ("process.parent.pid", "long"), ("file.hash.sha256", "keyword"),
         ("dns.question.name", "keyword"), ("host.ip", "ip"), ("network.bytes", "long"), ("user.id", "keyword"), ("cloud.region", "keyword"),
-        ("container.image.name", "keyword"), ("related.ip", "ip"), ("pluginhost.record", "object"), ("pluginhost", "object"), ("source", "object"),
-        ("nowhere", None), ("source.nowhere", None), ("source.ip.more", None), ("", None),
+        ("container.image.name", "keyword"), ("related.ip", "ip"), ("pluginhost.record", "object"), ("pluginhost", "object"),
+        ("source", "object"), ("nowhere", None), ("source.nowhere", None), ("source.ip.more", None), ("", None),
     ],
 )  # fmt: skip
 def test_fields_are_mapped_as_ecs_says(field, kind):
@@ -50,7 +51,10 @@ def test_the_alert_template_makes_a_data_stream_above_the_built_in_one():
     assert sum(1 for _ in leaves(template.mapped())) < 1000  # half of the limit is the analyzers'
 
 
-@pytest.mark.parametrize(("version", "ignores", "store"), [("8.13.4", False, False), ("8.14.0", True, False), ("8.19.21", True, True), ("9.5.3", True, True)])
+@pytest.mark.parametrize(
+    ("version", "ignores", "store"),
+    [("8.13.4", False, False), ("8.14.0", True, False), ("8.19.21", True, True), ("9.5.3", True, True)],
+)
 def test_each_version_gets_what_it_knows(version, ignores, store):
     body = template.alerts_template(version)["template"]
     assert ("index.mapping.total_fields.ignore_dynamic_beyond_limit" in body["settings"]) is ignores

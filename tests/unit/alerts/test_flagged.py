@@ -3,7 +3,8 @@ from __future__ import annotations
 from pluginhost.alerts.flagged import flagged, with_original
 
 DOCUMENT = {
-    "@timestamp": "2026-01-02T03:04:05.123Z", "message": "25 failures", "event": {"id": "9f2c", "reason": "why", "risk_score": 88.0, "original": "raw"},
+    "@timestamp": "2026-01-02T03:04:05.123Z", "message": "25 failures",
+    "event": {"id": "9f2c", "reason": "why", "risk_score": 88.0, "original": "raw"},
     "log": {"level": "high"}, "rule": {"id": "brute"},
     "pluginhost": {"analyzer": "brute", "alert": {"fingerprint": "c1d9", "count": 25}, "source": {"tag": "app.auth"},
                    "events": [{"message": "one"}], "record": {"message": "Failed password", "pid": 4242}},

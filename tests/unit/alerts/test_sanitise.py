@@ -38,7 +38,7 @@ def test_plain_turns_what_is_too_deep_into_text():
     assert plain(endless, 1) == ["…"]
 
 
-FITS = {"@timestamp": "t", "host": {"name": "web1", "ip": ["10.0.0.5"]}, "source.ip": "1.2.3.4", "event": {"severity": 73, "risk_score": 1.5},
+FITS = {"@timestamp": "t", "host": {"name": "web1", "ip": ["10.0.0.5"]}, "source.ip": "1.2.3.4", "event": {"severity": 73},
         "new": {"a": [1, "b", None]}, "pluginhost": {"record": {"": {".a": [1, {"b": 2}]}}}}  # fmt: skip
 
 

@@ -49,6 +49,11 @@ def test_other_sentences_too(name, sentence) -> None:
     assert seen["user.name"] == (name.removeprefix("invalid user ") if " for {}" in sentence else name)
 
 
+def test_a_line_cut_short_behind_a_forged_source_names_none() -> None:
+    seen = read("Failed password for invalid user x from 192.0.2.1 port 5 ssh2: " + "y" * 950)
+    assert (seen["event.outcome"], "source.ip" in seen, "user.name" in seen) == ("failure", False, False)
+
+
 @pytest.mark.parametrize("line", BROKEN)
 def test_a_broken_sentence_is_no_login(line) -> None:
     assert "event.outcome" not in read(line)

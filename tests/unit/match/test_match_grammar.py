@@ -135,6 +135,7 @@ def test_a_word_of_no_field_is_looked_for_as_a_token_and_a_pattern_also_in_the_w
         ('a:"x y"~3', "query.fuzzy", 8, "AND"),
         ("a:x^", "query.boost", 4, "`\\^`"),
         ("a:/(/", "query.regex", 3, "RE2"),
+        ("a:/[x/", "query.regex", 3, "RE2"),
         ("a:/x&y/", "query.regex", 3, "`\\&`"),
         ("a:/x~y/", "query.regex", 3, "`\\~`"),
         ("a:/<1-20>/", "query.regex", 3, "`\\<`"),

@@ -11,21 +11,20 @@ def matches(text, record, profile=ECS):
     return match.compile(parse(text, profile=profile))(Document(record))
 
 
-EXACT = {"path": "C:\\Windows\\cmd.exe", "name": "Root Admin", "list": ["one", "Two", ["three"]], "empty": "", "none": None, "gone": [],
-"n": 5, "ok": True}
+EXACT = {
+    "path": "C:\\Windows\\cmd.exe", "name": "Root Admin", "list": ["one", "Two", ["three"]], "empty": "", "none": None, "gone": [],
+    "n": 5, "ok": True,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "text",
     [
         'name:"Root Admin"', "name:(Root Admin)", "name:Root\\ Admin", "name:Root*", "name:*Admin", "name:*ot\\ A*", "name:R*n",
-        "name:Root?Admin",
-        "path:*\\\\cmd.exe", "path:C\\:\\\\*", "name:/Root .*/", "name:/[A-Z].*n/", "list:one", "list:Two", "list:three",
-        "list:tw* OR list:Tw*",
-        "name:[Ro TO S]", "name:>=Root", "empty:\"\"", "empty:*", "_exists_:empty", "n:5", "n:>4", "n:[5 TO 5]", "ok:true",
-        "name.keyword:Root*",
-        "name.caseless:\"root ADMIN\"", "name.caseless:ROOT*", "name.text:admin", "name:*", "_exists_:list", "NOT name:root",
-        "NOT _exists_:none",
+        "name:Root?Admin", "path:*\\\\cmd.exe", "path:C\\:\\\\*", "name:/Root .*/", "name:/[A-Z].*n/", "list:one", "list:Two",
+        "list:three", "list:tw* OR list:Tw*", "name:[Ro TO S]", "name:>=Root", "empty:\"\"", "empty:*", "_exists_:empty", "n:5", "n:>4",
+        "n:[5 TO 5]", "ok:true", "name.keyword:Root*", "name.caseless:\"root ADMIN\"", "name.caseless:ROOT*", "name.text:admin", "name:*",
+        "_exists_:list", "NOT name:root", "NOT _exists_:none",
     ],
 )  # fmt: skip
 def test_exact_matches(text):
@@ -36,10 +35,8 @@ def test_exact_matches(text):
     "text",
     [
         "name:Root", "name:root*", 'name:"root admin"', "name:(Root OR Admin)", "name:oot*", "name:?oot", "name:/Root/", "name:/root.*/",
-        "list:two",
-        'list:"one Two"', "list:(one Two)", "none:*", "_exists_:gone", "_exists_:nope", "nope:x", 'nope:""', "n:5.5", "ok:True",
-        "name:[a TO z]",
-        'name:"Root*"', 'name:{"Root Admin" TO S}', "n:/x/", "name.text:Root*n",
+        "list:two", 'list:"one Two"', "list:(one Two)", "none:*", "_exists_:gone", "_exists_:nope", "nope:x", 'nope:""', "n:5.5",
+        "ok:True", "name:[a TO z]", 'name:"Root*"', 'name:{"Root Admin" TO S}', "n:/x/", "name.text:Root*n",
     ],
 )  # fmt: skip
 def test_exact_does_not_match(text):
@@ -52,11 +49,10 @@ ANALYSED = {"message": "Failed password for Root from 10.0.0.5 by C:\\Windows\\c
 @pytest.mark.parametrize(
     "text",
     [
-        "message:failed", "message:FAILED", "message:(nothing password)", 'message:"failed PASSWORD for"', "message:pass*", "message:PASS*",
-        "message:*word", "message:p?ssword", "message:/pass.*/", "message:10.0.0.5", "message:cmd.exe", 'message:"c windows cmd.exe"',
-        'message:"*Failed*"', "message:web-root", "message:[rooa TO roou]", "message:[ROOA TO ROOU]", "message:*", "failed", "*ssw*",
-        '"for root"',
-        "message.keyword:Failed*", "message.keyword:*\\\\cmd.exe",
+        "message:failed", "message:FAILED", "message:(nothing password)", 'message:"failed PASSWORD for"', "message:pass*",
+        "message:PASS*", "message:*word", "message:p?ssword", "message:/pass.*/", "message:10.0.0.5", "message:cmd.exe",
+        'message:"c windows cmd.exe"', 'message:"*Failed*"', "message:web-root", "message:[rooa TO roou]", "message:[ROOA TO ROOU]",
+        "message:*", "failed", "*ssw*", '"for root"', "message.keyword:Failed*", "message.keyword:*\\\\cmd.exe",
     ],
 )  # fmt: skip
 def test_analysed_matches(text):
@@ -67,8 +63,7 @@ def test_analysed_matches(text):
     "text",
     [
         "message:fail", 'message:"password failed"', 'message:"failed for"', "message:*\\\\cmd.exe", "message:Failed\\ pass*",
-        "message:/Failed/",
-        "message:/failed password.*/", "message:cmd", "message.keyword:failed", "message:[x TO z]", "fail",
+        "message:/Failed/", "message:/failed password.*/", "message:cmd", "message.keyword:failed", "message:[x TO z]", "fail",
     ],
 )  # fmt: skip
 def test_analysed_does_not_match(text):
@@ -81,8 +76,9 @@ def test_a_phrase_does_not_cross_elements():
 
 
 @pytest.mark.parametrize("port", [5, 5.0, "5", "5.0", "05", "5e0", [80, 5], [[5]]])
-@pytest.mark.parametrize("text", ["5", "5.0", "5e0", '"5"', "[5 TO 5]", "[4.5 TO 5.5]", ">4", "<=5", "[\\-5 TO 5]",
-"[-5 TO 5} OR source.port:5", "*"])
+@pytest.mark.parametrize("text", [
+    "5", "5.0", "5e0", '"5"', "[5 TO 5]", "[4.5 TO 5.5]", ">4", "<=5", "[\\-5 TO 5]", "[-5 TO 5} OR source.port:5", "*",
+])  # fmt: skip
 def test_numbers_are_equal_by_value(text, port):
     assert matches(f"source.port:{text}", {"source": {"port": port}})
 
@@ -92,8 +88,9 @@ def test_what_is_no_number_matches_none(text):
     assert not matches(f"source.port:{text}", {"source.port": 5})
 
 
-@pytest.mark.parametrize("value", ["x", "", None, True, {}, {"a": 5}, "5 ", "1_0", "٥", "nan", float("nan"), float("inf"), "9" * 5000,
-b"5"])
+@pytest.mark.parametrize("value", [
+    "x", "", None, True, {}, {"a": 5}, "5 ", "1_0", "٥", "nan", float("nan"), float("inf"), "9" * 5000, b"5",
+])  # fmt: skip
 def test_values_that_are_no_numbers_do_not_match_and_do_not_raise(value):
     assert not matches("source.port:[0 TO 9]", {"source.port": value})
 
@@ -107,11 +104,10 @@ def test_a_number_in_an_exact_field_compares_as_a_number_when_the_query_asks_for
 @pytest.mark.parametrize(
     ("text", "ip"),
     [
-        ("10.0.0.5", "10.0.0.5"), ("10.0.0.5", "::ffff:10.0.0.5"), ('"::ffff:10.0.0.5"', "10.0.0.5"), ('"2001:DB8::1"', "2001:db8:0:0::1"),
-        ("10.0.0.0\\/8", "10.255.0.1"), ('"10.0.0.0/8"', ["x", "10.1.1.1"]), ('"2001:db8::/32"', "2001:db8:1::"), ('"10.0.0.5/32"',
-        "10.0.0.5"),
-        ("[10.0.0.0 TO 10.0.0.5]", "10.0.0.5"), (">10.0.0.4", "10.0.0.5"), ("(10.0.0.4 OR 10.0.0.5)", "10.0.0.5"), ('"::1"', "::1%lo"),
-        ("[* TO 10.0.0.5]", "::1"),
+        ("10.0.0.5", "10.0.0.5"), ("10.0.0.5", "::ffff:10.0.0.5"), ('"::ffff:10.0.0.5"', "10.0.0.5"),
+        ('"2001:DB8::1"', "2001:db8:0:0::1"), ("10.0.0.0\\/8", "10.255.0.1"), ('"10.0.0.0/8"', ["x", "10.1.1.1"]),
+        ('"2001:db8::/32"', "2001:db8:1::"), ('"10.0.0.5/32"', "10.0.0.5"), ("[10.0.0.0 TO 10.0.0.5]", "10.0.0.5"),
+        (">10.0.0.4", "10.0.0.5"), ("(10.0.0.4 OR 10.0.0.5)", "10.0.0.5"), ('"::1"', "::1%lo"), ("[* TO 10.0.0.5]", "::1"),
     ],
 )  # fmt: skip
 def test_addresses(text, ip):
@@ -121,10 +117,9 @@ def test_addresses(text, ip):
 @pytest.mark.parametrize(
     ("text", "ip"),
     [
-        ("10.0.0.5", "10.0.0.50"), ("10.0.0.5", "010.0.0.5"), ("10.0.0.0\\/8", "11.0.0.0"), ('"::/0"', "x"), ("10.*", "10.0.0.5"), ("foo",
-        "foo"),
-        ("{10.0.0.5 TO 10.0.0.9]", "10.0.0.5"), ("10.0.0.5", 167772165), ("10.0.0.0\\/8", None), ("10.0.0.0\\/8", "a00::"), ("10.0.0.5",
-        {"a": 1}),
+        ("10.0.0.5", "10.0.0.50"), ("10.0.0.5", "010.0.0.5"), ("10.0.0.0\\/8", "11.0.0.0"), ('"::/0"', "x"), ("10.*", "10.0.0.5"),
+        ("foo", "foo"), ("{10.0.0.5 TO 10.0.0.9]", "10.0.0.5"), ("10.0.0.5", 167772165), ("10.0.0.0\\/8", None),
+        ("10.0.0.0\\/8", "a00::"), ("10.0.0.5", {"a": 1}),
     ],
 )  # fmt: skip
 def test_other_addresses(text, ip):

@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,7 @@ def outgoing(name, document=None):
 
 
 def output(path, **more):
-    return File(File.Options(path=path, **more), Context(name="f", metrics=Registry(), hostname="me"), clock=lambda: 10**18)
+    return File(File.Options(path=path, **more), Context(name="f", metrics=Registry(), clock=lambda: 10**18, hostname="me"))
 
 
 def deliver(file, *alerts):
@@ -38,7 +39,8 @@ def lines(path):
 def test_each_alert_is_a_line_and_the_file_is_the_owners(tmp_path):
     path = tmp_path / "alerts.ndjson"
     assert deliver(output(path), outgoing("a"), outgoing("b")) == [DONE, DONE]
-    assert lines(path) == [{"event": {"id": name, "ingested": "2001-09-09T01:46:40.000Z"}, "pluginhost": {"record": {"n": name}}} for name in "ab"]
+    now = "2001-09-09T01:46:40.000Z"
+    assert lines(path) == [{"event": {"id": name, "ingested": now}, "pluginhost": {"record": {"n": name}}} for name in "ab"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -57,7 +59,7 @@ def test_a_broken_document_is_dead_and_alone(tmp_path):
 
 def test_done_means_synced(tmp_path, monkeypatch):
     synced = []
-    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.readlink(f"/proc/self/fd/{file}")))
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(str(Path(f"/proc/self/fd/{file}").readlink())))
     deliver(output(tmp_path / "f"), outgoing("a"))
     assert synced == [str(tmp_path), str(tmp_path / "f")]
 

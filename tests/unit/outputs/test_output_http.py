@@ -23,7 +23,8 @@ def outgoing(name, **record):
 def send(httpserver, *batches, check=False, **options):
     """The outcomes of each batch, or the error of the last."""
     async def go():
-        output = Http(Http.Options(url=httpserver.url_for("/in"), **options), Context(name="h", metrics=Registry(), hostname="me"), clock=lambda: 10**18)
+        context = Context(name="h", metrics=Registry(), clock=lambda: 10**18, hostname="me")
+        output = Http(Http.Options(url=httpserver.url_for("/in"), **options), context)
         try:
             return await output.check() if check else [await output.deliver(batch) for batch in batches]
         finally:
@@ -33,7 +34,8 @@ def send(httpserver, *batches, check=False, **options):
 
 
 def element(name):
-    return {"n": name, "event": {"original": f"raw {name}"}, "pluginhost": {"host": "me", "hop": 1, "alert": {"id": name, "severity": "high"}}}
+    added = {"host": "me", "hop": 1, "alert": {"id": name, "severity": "high"}}
+    return {"n": name, "event": {"original": f"raw {name}"}, "pluginhost": added}
 
 
 def bodies(httpserver):
@@ -51,7 +53,8 @@ def test_logstash_gets_an_array_in_which_every_record_has_an_original(httpserver
 def test_lines_gzip_headers_and_alerts(httpserver: HTTPServer):
     wanted = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip", "X-Who": "me", "Authorization": "Bearer s3"}
     httpserver.expect_request("/in", method="PUT", headers=wanted).respond_with_data(status=202)
-    send(httpserver, [outgoing("a"), outgoing("b")], method="PUT", format="ndjson", what="alert", gzip=True, headers={"X-Who": Secret("me")}, token=Secret("s3"))
+    options = {"method": "PUT", "format": "ndjson", "what": "alert", "gzip": True, "headers": {"X-Who": Secret("me")}}
+    send(httpserver, [outgoing("a"), outgoing("b")], token=Secret("s3"), **options)
     first, second = gzip.decompress(bodies(httpserver)[0]).splitlines()
     assert json.loads(first)["event"] == {"id": "a", "original": "raw a", "ingested": "2001-09-09T01:46:40.000Z"}
     assert json.loads(second)["event"]["id"] == "b"
@@ -68,7 +71,8 @@ def test_equal_batches_carry_an_equal_key(httpserver: HTTPServer):
 @pytest.mark.parametrize(
     ("status", "headers", "slow", "after"),
     [
-        (429, {"Retry-After": "7"}, False, 7.0), (503, {}, False, 0.0), (500, {}, False, 0.0), (429, {"Retry-After": "nonsense"}, False, 0.0),
+        (429, {"Retry-After": "7"}, False, 7.0), (503, {}, False, 0.0), (500, {}, False, 0.0),
+        (429, {"Retry-After": "nonsense"}, False, 0.0),
         (503, {"Retry-After": "Sun, 09 Sep 2001 01:47:00 GMT"}, False, 20.0), (503, {"Retry-After": "999999"}, False, 3600.0),
         (401, {}, True, 0.0), (403, {}, True, 0.0), (404, {}, True, 0.0), (302, {"Location": "/other"}, True, 0.0),
     ],
@@ -99,8 +103,9 @@ def test_a_batch_is_cut_by_bytes(httpserver: HTTPServer):
 
 
 def test_nobody_there_and_nobody_answering_is_unavailable(httpserver: HTTPServer):
-    async def go(port, timeout):
-        output = Http(Http.Options(url=f"http://127.0.0.1:{port}/", timeout=Duration(timeout)), Context(name="h", metrics=Registry()))
+    async def go(port):
+        options = Http.Options(url=f"http://127.0.0.1:{port}/", timeout=Duration(0.2))
+        output = Http(options, Context(name="h", metrics=Registry(), clock=lambda: 10**18))
         try:
             with pytest.raises(Unavailable):
                 await output.deliver([outgoing("a")])
@@ -112,9 +117,9 @@ def test_nobody_there_and_nobody_answering_is_unavailable(httpserver: HTTPServer
     async def silent():
         server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        await go(port, 0.2)
+        await go(port)
         server.close()
-        await go(port, 0.2)
+        await go(port)
 
     asyncio.run(silent())
 

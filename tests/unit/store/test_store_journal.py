@@ -291,6 +291,36 @@ def test_a_missing_segment_is_damage(tmp_path):
     assert told.value.code == "journal.corrupt"
 
 
+@pytest.mark.parametrize(("number", "head"), [(0, b""), (1, b"\x00" * 28), (2, b"\x00" * 29)])
+def test_a_segment_that_lost_its_head_and_must_have_had_rows_is_damage(tmp_path, number, head):
+    _, files = three_segments(tmp_path / "j")
+    path = list(files)[number]
+    path.write_bytes(head)
+    with pytest.raises(Problem) as told:
+        opened(tmp_path / "j")
+    assert (told.value.code, path.read_bytes()) == ("journal.corrupt", head)
+
+
+def test_the_only_segment_left_lost_its_head_is_damage(tmp_path):
+    _, files = three_segments(tmp_path / "j")
+    *older, last = files
+    for path in older:
+        path.unlink()
+    os.truncate(last, 5)
+    with pytest.raises(Problem) as told:
+        opened(tmp_path / "j")
+    assert told.value.code == "journal.corrupt"
+    assert last.stat().st_size == 5
+
+
+def test_a_new_segment_of_noughts_never_was_one(tmp_path):
+    three_segments(tmp_path / "j")
+    path = tmp_path / "j" / f"{10:020}.journal"
+    path.write_bytes(bytes(28))
+    journal = opened(tmp_path / "j")
+    assert (journal.end, journal.torn, path.exists()) == (10, 28, False)
+
+
 def test_a_newer_version_is_left_alone(tmp_path):
     opened(tmp_path / "j").append(records(b"a"))
     path = tmp_path / "j" / f"{0:020}.journal"

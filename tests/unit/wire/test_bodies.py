@@ -1,5 +1,6 @@
 """Bodies as shippers send them → records, times, rejections."""
 
+import contextlib
 import gzip
 import json
 import struct
@@ -62,9 +63,13 @@ GOLDEN = {
         JSON, b'{"date":1767323045,"log":"a}{"}{"date":1767323045,"log":"b"}', "json",
         [{"date": 1767323045, "log": "a}{"}, {"date": 1767323045, "log": "b"}], [ISO_2026, ISO_2026],
     ),
-    "fluent bit json_lines": (NDJSON, b'{"date":1767323045,"log":"a"}\n{"log":"b"}\n', "json", [{"date": 1767323045, "log": "a"}, {"log": "b"}], [ISO_2026, 0]),
+    "fluent bit json_lines": (
+        NDJSON, b'{"date":1767323045,"log":"a"}\n{"log":"b"}\n', "json", [{"date": 1767323045, "log": "a"}, {"log": "b"}], [ISO_2026, 0],
+    ),
     "fluent bit epoch_ms": (JSON, b'[{"date":1767323045250}]', "json", [{"date": 1767323045250}], [ISO_2026 + S // 4]),
-    "fluent bit java_sql_timestamp": (JSON, b'[{"date":"2026-01-02 03:04:05.000250"}]', "json", [{"date": "2026-01-02 03:04:05.000250"}], [ISO_2026 + 250_000]),
+    "fluent bit java_sql_timestamp": (
+        JSON, b'[{"date":"2026-01-02 03:04:05.000250"}]', "json", [{"date": "2026-01-02 03:04:05.000250"}], [ISO_2026 + 250_000],
+    ),
     "fluent bit msgpack": (
         MSGPACK, packed([[event_time(1767323045, 7), {}], {"log": "a"}], [[event_time(1767323046), {}], {"log": "b"}]), "msgpack",
         [{"log": "a"}, {"log": "b"}], [ISO_2026 + 7, ISO_2026 + S],
@@ -72,7 +77,9 @@ GOLDEN = {
     "fluent bit msgpack, old": (MSGPACK, packed([1767323045, {"log": "a"}]), "msgpack", [{"log": "a"}], [ISO_2026]),
     "fluentd ndjson": (NDJSON, b'{"message":"a"}\n{"message":"b"}\n', "json", [{"message": "a"}, {"message": "b"}], [0, 0]),
     "fluentd json_array": (JSON, b'[{"message":"a"},{"message":"b"}]', "json", [{"message": "a"}, {"message": "b"}], [0, 0]),
-    "fluentd msgpack": ("application/x-msgpack", packed({"message": "a"}, {"message": "b"}), "msgpack", [{"message": "a"}, {"message": "b"}], [0, 0]),
+    "fluentd msgpack": (
+        "application/x-msgpack", packed({"message": "a"}, {"message": "b"}), "msgpack", [{"message": "a"}, {"message": "b"}], [0, 0],
+    ),
     "fluentd out_file": ("text/plain", b"a line\nanother\n", "line", [{"message": "a line"}, {"message": "another"}], [0, 0]),
     "vector ndjson": (NDJSON, b'{"message":"a"}\n{"message":"b"}', "json", [{"message": "a"}, {"message": "b"}], [0, 0]),
     "syslog-ng": (
@@ -84,15 +91,21 @@ GOLDEN = {
     "rsyslog newline": ("text/plain", b'{"msg":"a"}\n\n{"msg":"b"}\n\n', "json", [{"msg": "a"}, {"msg": "b"}], [0, 0]),
     "python-logstash-async": (
         JSON, b'[{"@timestamp":"2026-01-02T03:04:05.123Z","@version":"1","host":"h","level":"INFO","extra":{"a":1}}]', "json",
-        [{"@timestamp": "2026-01-02T03:04:05.123Z", "@version": "1", "host": "h", "level": "INFO", "extra": {"a": 1}}], [ISO_2026 + 123_000_000],
+        [{"@timestamp": "2026-01-02T03:04:05.123Z", "@version": "1", "host": "h", "level": "INFO", "extra": {"a": 1}}],
+        [ISO_2026 + 123_000_000],
     ),
     "log4js": (
         NDJSON, b'{"message":"m","level":300,"datetime":"2026-01-02T03:04:05.000Z","extra":{}}\n', "json",
         [{"message": "m", "level": 300, "datetime": "2026-01-02T03:04:05.000Z", "extra": {}}], [ISO_2026],
     ),
-    "curl": ("application/x-www-form-urlencoded", b'{\n  "message": "pretty",\n  "list": [\n{"a": 1}]\n}\n', "json", [{"message": "pretty", "list": [{"a": 1}]}], [0]),
+    "curl": (
+        "application/x-www-form-urlencoded", b'{\n  "message": "pretty",\n  "list": [\n{"a": 1}]\n}\n', "json",
+        [{"message": "pretty", "list": [{"a": 1}]}], [0],
+    ),
     "a list in msgpack": (MSGPACK, packed([{"a": 1}, {"a": 2}]), "msgpack", [{"a": 1}, {"a": 2}], [0, 0]),
-    "a list of entries": ("", packed([[1767323045, {"a": 1}], [1767323046.5, {"a": 2}]]), "msgpack", [{"a": 1}, {"a": 2}], [ISO_2026, ISO_2026 + 3 * S // 2]),
+    "a list of entries": (
+        "", packed([[1767323045, {"a": 1}], [1767323046.5, {"a": 2}]]), "msgpack", [{"a": 1}, {"a": 2}], [ISO_2026, ISO_2026 + 3 * S // 2],
+    ),
     "a timestamp": (MSGPACK, packed([msgpack.Timestamp(1767323045, 9), {"a": 1}]), "msgpack", [{"a": 1}], [ISO_2026 + 9]),
     "a byte order mark": (JSON, b"\xef\xbb\xbf [{}]", "json", [{}], [0]),
 }  # fmt: skip
@@ -128,8 +141,11 @@ def test_packed_bodies_are_kept_packed(packing, pack):
 
 GOOD = b'{"a":1}'
 DEEP = b'{"d":' + b"[" * 64 + b"]" * 64 + b"}"
+BOTTOMLESS = b'{"b":' + b"[" * 5000 + b"]" * 5000 + b"}"
 MIXED = {
-    "no object": (b'[{"a":1},1,"x{,]",null,[{"b":2}],{"a":1}]', 2, [("not_a_record", one) for one in (b"1", b'"x{,]"', b"null", b'[{"b":2}]')]),
+    "no object": (
+        b'[{"a":1},1,"x{,]",null,[{"b":2}],{"a":1}]', 2, [("not_a_record", one) for one in (b"1", b'"x{,]"', b"null", b'[{"b":2}]')],
+    ),
     "broken": (b'[{"a":1},{"b":tru},{"a":1}]', 2, [("malformed", b'{"b":tru}')]),
     "broken inside": (b'[{"a":1},{"b":[1},{"a":1}]', 2, [("malformed", b'{"b":[1}')]),
     "no comma": (b'[{"a":1} {"a":1}]', 2, []),
@@ -140,7 +156,7 @@ MIXED = {
     "stray brace": (b'{"a":1}}{"a":1}', 2, [("malformed", b"}")]),
     "too deep": (b"[" + GOOD + b"," + DEEP + b"," + GOOD + b"]", 2, [("too_deep", DEEP)]),
     "too deep, and amiss": (GOOD + DEEP + b"x" + GOOD, 2, [("too_deep", DEEP), ("malformed", b"x")]),
-    "bottomless": (b'{"a":1}\n{"b":' + b"[" * 5000 + b"]" * 5000 + b'}\n{"a":1}', 2, [("too_deep", b'{"b":' + b"[" * 5000 + b"]" * 5000 + b"}")]),
+    "bottomless": (b'{"a":1}\n' + BOTTOMLESS + b'\n{"a":1}', 2, [("too_deep", BOTTOMLESS)]),
     "unclosed": (b'{"a":1}\n{"b":' + b"[" * 5000 + b'\n{"a":1}', 1, [("malformed", b'{"b":' + b"[" * 5000 + b'\n{"a":1}')]),
 }
 
@@ -187,28 +203,26 @@ def test_the_time_is_the_first_field_that_is_one(fields, time, way):
     assert list(chunk.columns.times) == [time]
 
 
-def test_groups_and_metadata_are_kept_beside_the_records():
+@pytest.mark.parametrize("tail", [b"", packed(7)], ids=["fast", "careful"])
+def test_groups_and_metadata_are_kept_beside_the_records(tail):
     head = packed([[event_time(0xFFFFFFFF), {"schema": "otlp"}], {"resource": {}}])
     inner = packed([[event_time(5), {"otlp": 1}], {"log": "a"}])
     end = packed([[event_time(0xFFFFFFFE), {}], {}])
     after = packed([[event_time(6), {}], {"log": "b"}])
-    chunk = chunk_of(head + inner + end + after, MSGPACK)
+    chunk = chunk_of(head + inner + end + after + tail, MSGPACK)
     assert read(chunk) == [{"log": "a"}, {"log": "b"}]
+    assert list(chunk.columns.times) == [5 * S, 6 * S]
     meta = chunk.columns.metas[0]
     assert len(chunk.columns.metas) == 1
     assert msgpack.unpackb(chunk.data[meta.start : meta.end]) == {"otlp": 1}
     assert meta == Meta(0, meta.start, meta.end, 0, len(head))
 
 
-def test_group_markers_may_be_plain_numbers():
-    assert read(chunk_of(packed([-1, {"g": 1}], [5, {"a": 1}], [-2, {}]), MSGPACK)) == [{"a": 1}]
-
-
 def test_bad_msgpack_items_harm_no_other():
     items = [[1, {"a": 1}], ["noon", {"b": 1}], 7, [1, 2, 3], [[1, 2], {"b": 1}], [msgpack.ExtType(5, b"x"), {}], {"a": 1}]
     chunk = chunk_of(packed(*items) + b"\xc1\xc1", MSGPACK)
-    assert read(chunk) == [{"a": 1}] * 2
-    reasons = ["bad_time", "not_a_record", *["not_a_record"] * 3, "bad_time", "bad_time", "malformed"]
+    assert read(chunk) == [{"a": 1}, {"b": 1}, {"a": 1}]
+    reasons = ["not_a_time", "not_a_record", *["not_a_record"] * 3, "not_a_time", "malformed"]
     assert [reason for reason, _ in bad(chunk)] == reasons
     assert bad(chunk)[0][1] == packed(items[1])
     assert bad(chunk)[-1][1] == b"\xc1\xc1"
@@ -230,8 +244,9 @@ def test_nothing_is_nothing(body, kind):
 
 
 @pytest.mark.parametrize(("body", "kind", "packing", "reason"), [
-    (b"hello", JSON, "", "malformed"), (b'{"a":', JSON, "", "malformed"), (b"[1,2]", JSON, "", "not_a_record"), (b"\xc1", MSGPACK, "", "malformed"),
-    (b"%40timestamp=x&message=y", "application/x-www-form-urlencoded", "", "content_type"), (b"\n\x0b\n", "application/x-protobuf", "", "content_type"),
+    (b"hello", JSON, "", "malformed"), (b'{"a":', JSON, "", "malformed"), (b"[1,2]", JSON, "", "not_a_record"),
+    (b"\xc1", MSGPACK, "", "malformed"), (b"\n\x0b\n", "application/x-protobuf", "", "content_type"),
+    (b"%40timestamp=x&message=y", "application/x-www-form-urlencoded", "", "content_type"),
     (b"{}", JSON, "snappy", "encoding"), (b"{}", JSON, "gzip", "not_packed"), (gzip.compress(b"[{}]")[:-3], JSON, "gzip", "cut_off"),
 ])  # fmt: skip
 def test_what_cannot_be_read_at_all_brings_its_dead_letter(body, kind, packing, reason):
@@ -265,10 +280,10 @@ def test_an_array_that_promises_too_much_is_refused_before_it_is_read():
 
 
 HOSTILE = {
-    "braces": b"{" * 300_000, "brackets": b"[" * 300_000, "pairs": b"[]" * 150_000, "quotes": b'"' * 300_000, "escapes": b'{"' + b'\\"' * 150_000,
-    "blanks": b'{"a":1' + b" " * 300_000 + b"x", "newlines": b'{"a":1' + b"\n" * 300_000 + b"x", "cut lines": b'{"a":[{},\n' * 30_000,
-    "cut lines, closed": b'{"a":[\n' * 500 + b"{},\n" * 60_000, "openers": b'{"a":[[[\n' * 30_000, "mixed": b"[{" * 100_000 + b"}]" * 50_000,
-    "ones": b"[" + b"1," * 150_000, "spaces": b" " * 300_000,
+    "braces": b"{" * 300_000, "brackets": b"[" * 300_000, "pairs": b"[]" * 150_000, "quotes": b'"' * 300_000, "spaces": b" " * 300_000,
+    "escapes": b'{"' + b'\\"' * 150_000, "blanks": b'{"a":1' + b" " * 300_000 + b"x", "newlines": b'{"a":1' + b"\n" * 300_000 + b"x",
+    "cut lines": b'{"a":[{},\n' * 30_000, "cut lines, closed": b'{"a":[\n' * 500 + b"{},\n" * 60_000, "openers": b'{"a":[[[\n' * 30_000,
+    "mixed": b"[{" * 100_000 + b"}]" * 50_000, "ones": b"[" + b"1," * 150_000,
 }  # fmt: skip
 
 
@@ -276,8 +291,6 @@ HOSTILE = {
 @pytest.mark.parametrize("case", HOSTILE)
 def test_hostile_bodies_cost_linear_time(case, kind):
     before = time.process_time()
-    try:
+    with contextlib.suppress(PeerError):
         chunk_of(HOSTILE[case], kind)
-    except PeerError:
-        pass
     assert time.process_time() - before < 3  # quadratic would be minutes

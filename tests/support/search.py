@@ -33,8 +33,9 @@ def java_home() -> str | None:
     fit = []
     for home in filter(None, homes):
         if Path(home, "bin", "javac").exists():
-            shown = subprocess.run([f"{home}/bin/java", "-XshowSettings:properties", "-version"], capture_output=True, text=True, check=True).stderr
-            version = int(shown.split("java.specification.version = ")[1].split()[0].split(".")[-1])
+            asked = [f"{home}/bin/java", "-XshowSettings:properties", "-version"]
+            shown = subprocess.run(asked, capture_output=True, text=True, check=True)
+            version = int(shown.stderr.split("java.specification.version = ")[1].split()[0].split(".")[-1])
             if version >= LEAST_JAVA:
                 fit.append((version, home))
     return min(fit)[1] if fit else None

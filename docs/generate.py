@@ -1,0 +1,189 @@
+"""Writes the generated parts of the docs from the declarations in the source: `make docs`, or `python docs/generate.py`.
+
+A part stands between `<!-- generated: name -->` and `<!-- end -->`; everything else in the files is written by people and stays.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import msgspec
+import yaml
+
+from pluginhost import Alert, Derived, Event, FirstSeen, SlidingCount, Table, Timer, Timers
+from pluginhost.cli import main as cli
+from pluginhost.engine.parts import find, mappings, names
+from pluginhost.events.aliases import ALIASES
+from pluginhost.events.fields import MISSING, lookup
+from pluginhost.host.config import Config, Journal, Route
+from pluginhost.options import describe
+
+__all__ = ["DOCS", "commands", "filled", "parts"]
+
+DOCS = Path(__file__).parent
+_PART = re.compile(r"(?<=<!-- generated: )(?P<name>[a-z ]+) -->\n.*?(?=<!-- end -->)", re.DOTALL)
+_BOUNDS = {"ge": "at least {}", "le": "at most {}", "min_length": "not empty", "pattern": "matches `{}`"}
+_STATES = (SlidingCount, FirstSeen, Timers, Table)
+_OF_THE_ENGINE = {"dump", "evidence", "fresh", "load", "moved", "bound"}
+
+
+def parts() -> dict[str, str]:
+    """Every generated part by name, as Markdown."""
+    made = {
+        "config": _options(Config),
+        "journal": _options(Journal),
+        "route": _options(Route),
+        "inputs": _each("inputs"),
+        "outputs": _each("outputs"),
+        "event": _members(Event),
+        "states": "\n".join(_state(one) for one in _STATES),
+        "results": "\n".join(_struct(one) for one in (Alert, Derived, Timer)),
+        "mappings": _mappings(),
+        "aliases": _table(("ECS name", "is also found as"), ((f"`{name}`", _codes(raw)) for name, raw in ALIASES.items())),
+        "commands": "\n".join(_command(name, one) for name, one in commands()),
+    }
+    return {name: f"{text.strip()}\n" for name, text in made.items()}
+
+
+def filled(text: str, made: Mapping[str, str]) -> str:
+    """`text` with its generated parts as they should be; a part that nobody makes is a mistake."""
+    return _PART.sub(lambda found: f"{found['name']} -->\n{made[found['name']]}", text)
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command of the command line by its full name."""
+    yield from _commands("pluginhost", cli)
+
+
+def _commands(name: str, one: click.Command) -> Iterator[tuple[str, click.Command]]:
+    if not isinstance(one, click.Group):
+        yield name, one
+        return
+    context = click.Context(one)
+    for inner in one.list_commands(context):
+        found = one.get_command(context, inner)
+        if found is not None:
+            yield from _commands(f"{name} {inner}", found)
+
+
+def _command(name: str, one: click.Command) -> str:
+    arguments = [inner.make_metavar(click.Context(one)) for inner in one.params if isinstance(inner, click.Argument)]
+    lines = [f"**`{' '.join([name, *arguments])}`**: {inspect.cleandoc(one.help or '')}\n"]
+    rows = [_option_of(inner) for inner in one.params if isinstance(inner, click.Option) and inner.name != "config"]
+    return "\n".join([*lines, *(f"- {row}" for row in rows), *([""] if rows else [])])
+
+
+def _option_of(one: click.Option) -> str:
+    default = f" Default: {one.default}." if one.show_default and one.default is not None else ""
+    return f"`{'`, `'.join(one.opts)}`: {one.help or ''}{default}"
+
+
+def _each(group: str) -> str:
+    return "\n".join(f"### `{name}`\n\n{_options(find(group, name).Options)}" for name in names(group))
+
+
+def _options(kind: type[msgspec.Struct]) -> str:
+    rows = [
+        (f"`{name}`", type_.replace("dict", "mapping"), _default(field, default), _bounded(text, field))
+        for (name, type_, default, text), field in zip(describe(kind), msgspec.structs.fields(kind), strict=True)
+    ]
+    return _table(("option", "type", "default", "meaning"), rows)
+
+
+def _default(field: Any, described: str) -> str:
+    """The default as YAML where it is more than a word."""
+    if field.required:
+        return "required"
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    if isinstance(value, msgspec.Struct):
+        return "see below"
+    if isinstance(value, (list, tuple, dict)):
+        plain = [str(one) if isinstance(one, Path) else one for one in value] if not isinstance(value, dict) else value
+        return f"`{yaml.safe_dump(plain, default_flow_style=True, sort_keys=False, width=1000).strip()}`"
+    return f"`{described}`"
+
+
+def _bounded(text: str, field: Any) -> str:
+    said = []
+    for meta in get_args(field.type):
+        if isinstance(meta, msgspec.Meta):
+            given = {name: form.format(getattr(meta, name)) for name, form in _BOUNDS.items() if getattr(meta, name) is not None}
+            both = [f"{meta.ge} to {meta.le}"] if {"ge", "le"} <= given.keys() else []
+            said += both or list(given.values())
+    return f"{text} ({', '.join(said)})" if said else text
+
+
+def _members(kind: type) -> str:
+    rows = []
+    for name, one in vars(kind).items():
+        if isinstance(one, property):
+            rows.append((f"`event.{name}`", _first(one)))
+        elif inspect.isfunction(one) and not name.startswith("_"):
+            rows.append((f"`event.{name}({_arguments(one)})`", _first(one)))
+    return _table(("", "gives"), rows)
+
+
+def _state(kind: type) -> str:
+    head = f"### `{kind.__name__}({_arguments(kind)})`\n\n{inspect.cleandoc(kind.__doc__ or '')}\n"
+    rows = [(f"`{name}({_arguments(one)})`", _first(one)) for name, one in vars(kind).items()
+            if inspect.isfunction(one) and name not in _OF_THE_ENGINE and not name.startswith("_")]  # fmt: skip
+    return f"{head}\n{_table(('', 'gives'), rows)}"
+
+
+def _struct(kind: type[msgspec.Struct]) -> str:
+    given = [field.name if field.required else f"{field.name}=…" for field in msgspec.structs.fields(kind)]
+    return f"### `{kind.__name__}({', '.join(given)})`\n\n{inspect.cleandoc(kind.__doc__ or '')}\n"
+
+
+def _mappings() -> str:
+    rows = []
+    for one in mappings():
+        found = {field for example in one.examples for field in example.expected if not _has(example.record, field)}
+        fields = sorted({*one.paths, *one.constants, *found})
+        rows.append((f"`{one.name}`", one.description, _codes(fields)))
+    return _table(("mapping", "reads", "ECS names it gives"), rows)
+
+
+def _has(record: Mapping[str, Any] | str, field: str) -> bool:
+    return not isinstance(record, str) and lookup(record, field) is not MISSING
+
+
+def _arguments(one: Any) -> str:
+    """The parameters without `self` and without types, as they are written in a call."""
+    shown = [parameter for parameter in inspect.signature(one).parameters.values() if parameter.name != "self"]
+    return ", ".join(f"{one.name}={one.default!r}" if one.default is not inspect.Parameter.empty else one.name for one in shown)
+
+
+def _first(one: Any) -> str:
+    """The first paragraph of the documentation, in one line."""
+    return " ".join(inspect.cleandoc(one.__doc__ or "").split("\n\n")[0].split()).replace("|", "\\|")
+
+
+def _codes(words: Any) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def _table(head: tuple[str, ...], rows: Any) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def main() -> None:
+    """Writes what differs, and says so."""
+    made = parts()
+    for file in sorted(DOCS.glob("*.md")):
+        before = file.read_text("utf-8")
+        after = filled(before, made)
+        if after != before:
+            file.write_text(after, "utf-8")
+            sys.stdout.write(f"wrote {file}\n")
+
+
+if __name__ == "__main__":
+    main()

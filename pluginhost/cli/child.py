@@ -1,0 +1,120 @@
+"""A sidecar of one's own: `pluginhost run` as a real child process, on a folder and a free loopback port of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from ..host.control import ask
+from ..problem import Problem, printable
+
+__all__ = ["Child", "Ended"]
+
+_CONFIG = """\
+# made by `pluginhost demo`
+data: data
+inputs:
+  - {type: forward, port: 0}  # any free port
+"""
+_LOOK = 0.05  # seconds between two looks
+_START, _STOP = 30.0, 45.0  # seconds; the host itself gives everything 20 s to end in order
+
+
+class Ended(Exception):
+    """The sidecar did not do what it should; the text says what, `log` holds its last words."""
+
+    def __init__(self, what: str, log: list[str]) -> None:
+        super().__init__(what)
+        self.log = log
+
+
+class Child:
+    """The sidecar on `folder`; as a context it is started, and surely gone in the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.config, self.data, self._log = folder / "pluginhost.yaml", folder / "data", folder / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.config.write_text(_CONFIG)
+        command = (sys.executable, "-m", "pluginhost.cli", "run", "--config", str(self.config))
+        with self._log.open("wb") as log:
+            # a group of its own: Ctrl-C is for us, and we stop it in order
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)  # noqa: S603 - ourselves
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with contextlib.suppress(Ended):
+            self.stop()
+
+    def ready(self) -> tuple[str, int]:
+        """Host and port of its forward input, once it listens."""
+        for _ in self.looks(_START):
+            with contextlib.suppress(Problem):
+                host, _, port = str(self.ask("status")["inputs"][0]).rpartition(":")
+                if port != "0":
+                    return host, int(port)
+        raise Ended(f"the sidecar did not listen within {_START:.0f} seconds", self.tail())
+
+    def looks(self, patience: float, at: Callable[[], Any] = lambda: None) -> Iterator[None]:
+        """A look again and again, until what one looks `at` has stayed the same for `patience` seconds; `Ended` when the sidecar dies."""
+        seen, since = at(), time.monotonic()
+        while time.monotonic() - since < patience:
+            self.alive()
+            yield
+            if (now := at()) != seen:
+                seen, since = now, time.monotonic()
+            time.sleep(_LOOK)
+
+    def alive(self) -> None:
+        """Raises `Ended` if it is not."""
+        if self._process is None or (status := self._process.poll()) is not None:
+            raise Ended(f"the sidecar ended by itself, with status {status}", self.tail())
+
+    def ask(self, call: str, **args: Any) -> Any:
+        """The one item that it answers to a control call."""
+        try:
+            return next(ask(self.data, call, **args))
+        except Problem:
+            self.alive()
+            raise
+        except (StopIteration, OSError, msgspec.DecodeError):
+            self.alive()
+            raise Ended(f"the sidecar gave no answer to `{call}`", self.tail()) from None
+
+    def follow(self) -> Iterator[dict[str, Any]]:
+        """Its alerts from the first one on, as they come; ends with the sidecar."""
+        with contextlib.suppress(Problem, OSError, msgspec.DecodeError):
+            yield from ask(self.data, "follow", after=0)
+
+    def tail(self, lines: int = 12) -> list[str]:
+        """The last lines of its log, safe to print."""
+        text = self._log.read_text("utf-8", "backslashreplace") if self._log.exists() else ""
+        return [printable(line, 300) for line in text.splitlines()[-lines:]]
+
+    def stop(self) -> None:
+        """Asks it to stop, and waits; `Ended` if it does not end well."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            status = process.wait(_STOP)
+        except subprocess.TimeoutExpired:
+            raise Ended(f"the sidecar did not stop within {_STOP:.0f} seconds and was ended", self.tail()) from None
+        finally:  # also when whoever waits has lost patience: nothing of it may stay behind
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        if status:
+            raise Ended(f"the sidecar ended with status {status}", self.tail())

@@ -1,0 +1,143 @@
+"""A real sidecar as a child process, and a forward client that says what was acknowledged."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+import urllib.request
+
+import msgpack
+import msgspec
+
+from pluginhost.host.control import ask
+from pluginhost.problem import Problem
+
+
+def until(condition, seconds=20.0, what="the condition"):
+    """The first true value of `condition()`; fails after `seconds`."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, f"{what} did not come true in {seconds} s"
+        time.sleep(0.02)
+    return value
+
+
+def free_port():
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return held.getsockname()[1]
+
+
+class Sidecar:
+    """`pluginhost run` on a folder of its own."""
+
+    def __init__(self, folder, **config):
+        self.folder, self.data = folder, folder / "data"
+        self.forward, self.http = free_port(), free_port()
+        self.analyzers = folder / "analyzers"
+        self.analyzers.mkdir(exist_ok=True)
+        self.config = {
+            "data": "data", "analyzers": ["analyzers"],
+            "inputs": [{"type": "forward", "port": self.forward}, {"type": "http", "port": self.http}], **config,
+        }  # fmt: skip
+        self.process = None
+
+    def start(self, *before):
+        (self.folder / "pluginhost.yaml").write_text(json.dumps(self.config))
+        with (self.folder / "log").open("ab") as log:
+            command = [*before, sys.executable, "-m", "pluginhost", "run"]
+            self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        try:
+            until(self._ready, 30, "readiness")
+        except AssertionError:
+            self.kill()
+            raise AssertionError(self.log()) from None
+        return self
+
+    def _ready(self):
+        assert self.process.poll() is None, self.log()
+        with contextlib.suppress(Problem, OSError), socket.create_connection(("127.0.0.1", self.forward), 1):
+            return list(ask(self.data, "ping"))
+        return None
+
+    def ask(self, call, **args):
+        return list(ask(self.data, call, **args))
+
+    def status(self):
+        return self.ask("status")[0]
+
+    def settled(self):
+        """Waits until everything durable is analysed and committed."""
+        assert self.ask("analysed", deadline=60.0) == [True]
+
+    def alerts(self, **filters):
+        return self.ask("alerts", limit=100_000, **filters)
+
+    def post(self, records, tag="t"):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http}/v1/ingest/{tag}", json.dumps(records).encode(),
+                                         {"Content-Type": "application/json"})  # fmt: skip
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read())
+
+    def log(self):
+        return (self.folder / "log").read_text()
+
+    def kill(self):
+        """kill -9 of the host."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+        if self.process:
+            self.process.wait(10)
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                return self.process.wait(40)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        return self.process.returncode if self.process else None
+
+
+class Sender:
+    """A forward client that packs records, one chunk in flight, and resends what was not acknowledged with the same id."""
+
+    def __init__(self, port, tag="t"):
+        self.port, self.tag = port, tag
+        self.acked = 0
+        self._socket = None
+
+    def send(self, records, when=None, attempts=200):
+        """Returns when the chunk is acknowledged."""
+        second = when or int(time.time())
+        entries = b"".join(b"\x92\xd7\x00" + struct.pack(">II", second, n) + msgspec.msgpack.encode(one) for n, one in enumerate(records))
+        chunk = base64.b64encode(os.urandom(16)).decode()
+        frame = msgpack.packb([self.tag, entries, {"size": len(records), "chunk": chunk}])
+        for _ in range(attempts):
+            try:
+                if self._socket is None:
+                    self._socket = socket.create_connection(("127.0.0.1", self.port), 5)
+                    self._socket.settimeout(10)
+                self._socket.sendall(frame)
+                answer = self._socket.recv(512)
+                if answer and msgpack.unpackb(answer) == {"ack": chunk}:
+                    self.acked += len(records)
+                    return
+            except OSError:
+                pass
+            self.close()
+            time.sleep(0.1)
+        raise AssertionError("the chunk was never acknowledged")
+
+    def close(self):
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
