@@ -173,7 +173,7 @@ def parse(text: str, file: str = "configuration") -> Tree:
 
     try:
         tree.value = plain(node, (), 0) if node is not None else {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
         raise _not_yaml(error, text, file) from None
     if found:
         raise Problems(found)
@@ -195,7 +195,7 @@ def _quoted(lines: list[str], line: int) -> str:
     return _TELLING.sub(r"\1…", lines[line]) if line < len(lines) else ""
 
 
-def _not_yaml(error: yaml.YAMLError, text: str, file: str) -> Problem:
+def _not_yaml(error: Exception, text: str, file: str) -> Problem:
     mark = getattr(error, "problem_mark", None)
     line = mark.line if mark else 0
     where = Place(file, line + 1, (mark.column if mark else 0) + 1, _quoted(text.splitlines(), line))

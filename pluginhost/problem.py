@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 __all__ = ["Busy", "PeerError", "Place", "Problem", "Problems", "printable"]
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str, limit: int = 2000) -> str:
@@ -33,12 +33,13 @@ class Place:
 
     def lines(self) -> list[str]:
         """`file:line:column`, then the line with a caret under it where both are known."""
-        where = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        where = ":".join(str(part) for part in (printable(self.file), self.line, self.column) if part)
         if not self.text:
             return [where]
-        stripped = self.text.lstrip()
-        column = max(self.column - (len(self.text) - len(stripped)), 1)
-        quoted = printable(stripped.rstrip("\n"), 160)
+        text = self.text.rstrip("\n").replace("\t", " ")
+        stripped = text.lstrip()
+        before = stripped[: max(self.column - 1 - (len(text) - len(stripped)), 0)]
+        quoted, column = printable(stripped, 160), len(printable(before)) + 1  # what is escaped is wider than it was
         caret = " " * (column - 1) + "^" * max(min(self.width, len(quoted) - column + 1), 1)
         return [where, f"  {quoted}", *([f"  {caret}"] if self.column and column <= len(quoted) + 1 else [])]
 

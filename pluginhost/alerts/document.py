@@ -13,6 +13,7 @@ import msgspec
 
 from .. import __version__
 from ..detect.finding import SEVERITIES, Alert
+from ..events.ecs import TYPES
 from ..events.event import Event
 from ..wire.times import iso
 from .sanitise import clean
@@ -23,6 +24,7 @@ ECS_VERSION = "8.17.0"
 EVIDENCE = 10
 """The most contributing events an alert keeps."""
 
+_LISTS = ("keywords", "ips")
 _TECHNIQUE = "https://attack.mitre.org/techniques/"
 
 
@@ -42,7 +44,7 @@ def document(rule: Rule, alert: Alert, *, event: Event | None, key: Mapping[str,
     since = alert.since if alert.since is not None else window[1] if window else time
     made: dict[str, Any] = event.document() if event is not None else {}
     for field, value in {**key, **alert.fields}.items():
-        _put(made, field, value)
+        _put(made, field, [value] if TYPES.get(field) in _LISTS and not isinstance(value, (list, tuple)) else value)
     merge(made, {
         "@timestamp": iso(time, 3),
         "ecs": {"version": ECS_VERSION},

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 
@@ -19,6 +19,8 @@ from ..host.control import ask
 from ..problem import Problem, printable
 
 __all__ = ["Child", "Ended"]
+
+T = TypeVar("T")
 
 _CONFIG = """\
 # made by `pluginhost demo`
@@ -59,22 +61,28 @@ class Child:
 
     def ready(self) -> tuple[str, int]:
         """Host and port of its forward input, once it listens."""
-        for _ in self.looks(_START):
-            with contextlib.suppress(Problem):
-                host, _, port = str(self.ask("status")["inputs"][0]).rpartition(":")
-                if port != "0":
-                    return host, int(port)
+        for host, port in self.looks(self._address, _START):
+            if port:
+                return host, port
         raise Ended(f"the sidecar did not listen within {_START:.0f} seconds", self.tail())
 
-    def looks(self, patience: float, at: Callable[[], Any] = lambda: None) -> Iterator[None]:
-        """A look again and again, until what one looks `at` has stayed the same for `patience` seconds; `Ended` when the sidecar dies."""
-        seen, since = at(), time.monotonic()
+    def looks(self, at: Callable[[], T], patience: float) -> Iterator[T]:
+        """What `at` gives, again and again, until it has stayed the same for `patience` seconds; `Ended` when the sidecar dies."""
+        seen, since = None, time.monotonic()
         while time.monotonic() - since < patience:
             self.alive()
-            yield
             if (now := at()) != seen:
                 seen, since = now, time.monotonic()
+            yield now
             time.sleep(_LOOK)
+
+    def _address(self) -> tuple[str, int]:
+        """Port 0 while it does not listen yet."""
+        try:
+            host, _, port = str(self.ask("status")["inputs"][0]).rpartition(":")
+        except Problem:
+            return "", 0
+        return host, int(port)
 
     def alive(self) -> None:
         """Raises `Ended` if it is not."""

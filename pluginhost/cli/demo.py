@@ -30,21 +30,23 @@ __all__ = ["command"]
 _PATIENCE = 30.0  # seconds without any progress
 _NEXT = (
     ("write an analyzer", "pluginhost new my_analyzer && pluginhost test"),
-    ("point a shipper at it", "pluginhost run; ready configurations: pluginhost conf --help"),
+    ("point a shipper at it", "pluginhost conf fluentd (or fluent-bit, logstash)"),
     ("read on", "README.md"),
 )
 
 
+_WITH_TIME, _WITH_ID = 90, 104  # characters that make room for them beside the headlines of the analyzers that come along
 _SHOWN = 10  # of each kind of mistake
 _Alerts = Counter[tuple[str, int]]
 """How many alerts by analyzer and time of the record, in ns."""
 
 
 class _Progress(NamedTuple):
-    """How many records got how far, and how many alerts were stored."""
+    """How many records got how far, how many rows of the journal wait, and how many alerts are stored."""
 
     accepted: int
     analysed: int
+    behind: int
     alerts: int
 
 
@@ -55,7 +57,8 @@ class _Progress(NamedTuple):
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep configuration, data and log in this new folder.")
 def command(records: int, seed: int, rate: float, keep: Path | None) -> None:
     """Show it at work: start a sidecar, send it made-up logs with attacks among them, and compare what it finds."""
-    signal.signal(signal.SIGTERM, _interrupted)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupted)
     try:
         with _folder(keep) as folder:
             right = _demo(folder, records, seed, rate)
@@ -79,12 +82,15 @@ def _interrupted(*_: object) -> NoReturn:
 @contextlib.contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is None:
-        with tempfile.TemporaryDirectory(prefix="pluginhost-demo-") as folder:
+        with tempfile.TemporaryDirectory(prefix="pluginhost-demo-", ignore_cleanup_errors=True) as folder:
             yield Path(folder)
         return
-    if keep.exists() and any(keep.iterdir()):
-        raise Problem("demo.folder", f"{keep} is not empty", todo="name a new folder: with older data in it the counts would be wrong")
-    keep.mkdir(parents=True, exist_ok=True)
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+        if any(keep.iterdir()):
+            raise Problem("demo.folder", f"{keep} is not empty", todo="name a new folder: with older data in it the counts would be wrong")
+    except OSError as error:
+        raise Problem("demo.folder", f"{keep} cannot be made: {error.strerror}") from None
     yield keep.absolute()
 
 
@@ -99,7 +105,7 @@ def _demo(folder: Path, records: int, seed: int, rate: float) -> bool:
     start = time.time_ns() - records * SPACING  # noqa: TID251 - a command is where time comes in
     items = generate(Random(seed), records, start)  # noqa: S311 - made-up logs, no secret
     expected: _Alerts = Counter((item.label, item.time) for item in items if item.label)
-    click.echo(f"{records:,} made-up log records of {_stretch(records)}, {expected.total()} of which must raise an alert (seed {seed})")
+    click.echo(f"{records:,} made-up log records of {_stretch(records)}, {expected.total()} of them to be flagged (seed {seed})")
     found: list[dict[str, Any]] = []
     with Child(folder) as child:
         host, port = child.ready()
@@ -110,11 +116,10 @@ def _demo(folder: Path, records: int, seed: int, rate: float) -> bool:
             _send(child, screen, items, (host, port), rate)
             progress = _analysed(child, screen, records)
             took = time.monotonic() - began
-            for _ in child.looks(_PATIENCE, lambda: len(found)):
-                if len(found) >= progress.alerts:
-                    break
+            next((shown for shown in child.looks(lambda: len(found), _PATIENCE) if shown >= progress.alerts), None)
         child.stop()
-    return _summary(records, progress, took, expected, Counter((one["analyzer"], one["time"]) for one in found))
+    pace = f"at --rate {rate:,.0f}" if rate else f"{records / took:,.0f} records a second"
+    return _summary(records, progress, took, pace, expected, Counter((one["analyzer"], one["time"]) for one in found))
 
 
 def _stretch(records: int) -> str:
@@ -124,19 +129,18 @@ def _stretch(records: int) -> str:
 
 def _follow(child: Child, screen: Screen, found: list[dict[str, Any]]) -> None:
     for alert in child.follow():
-        screen.line(_fitted(alert, screen.width))
+        with contextlib.suppress(BrokenPipeError):  # whoever read us is gone: the main thread meets it too, and ends
+            screen.line(_fitted(alert, screen.width))
         found.append(alert)
 
 
 def _fitted(alert: dict[str, Any], width: int) -> str:
-    """The alert in one line of at most `width` characters: by the time of day, without its id where there is no room."""
-    shown = {**alert, "document": {"@timestamp": alert["document"]["@timestamp"][11:19]}}
-    line = alert_line(shown)
-    if len(click.unstyle(line)) > width:
-        line = alert_line(shown | {"id": ""}).rstrip()
-    if (over := len(click.unstyle(line)) - width) > 0:
-        line = alert_line(shown | {"id": "", "headline": f"{alert['headline'][: -over - 1]}…"})
-    return line
+    """The alert in one line of at most `width` characters: by the time of day, and with less where there is less room."""
+    when = alert["document"]["@timestamp"][11:19] if width >= _WITH_TIME else ""
+    shown = {**alert, "document": {"@timestamp": when}, "id": alert["id"] if width >= _WITH_ID else ""}
+    line = alert_line(shown).strip()
+    over = len(click.unstyle(line)) - width
+    return line if over <= 0 else alert_line(shown | {"headline": f"{alert['headline'][: -over - 1]}…"}).strip()
 
 
 def _send(child: Child, screen: Screen, items: list[Item], to: tuple[str, int], rate: float) -> None:
@@ -155,25 +159,28 @@ def _send(child: Child, screen: Screen, items: list[Item], to: tuple[str, int], 
 
 def _analysed(child: Child, screen: Screen, sent: int) -> _Progress:
     """How far the records got: all of them, or as far as they went before nothing moved any more."""
-    for progress in child.looks(_PATIENCE, lambda: _progress(child)):
+    for progress in child.looks(lambda: _progress(child), _PATIENCE):
         screen.moved("analysing", progress.analysed)
-        if progress.accepted >= sent and progress.analysed >= progress.accepted:
+        if progress.accepted >= sent and not progress.behind:
             break
     return progress
 
 
 def _progress(child: Child) -> _Progress:
-    counts = child.ask("status")["counts"]
+    status = child.ask("status")
+    counts, journal = status["counts"], status["journal"]
+    analysed = sum(part["records"] for name, part in counts.items() if name.startswith("worker."))
+    return _Progress(counts["journal"]["records"], analysed, journal["end"] - journal["analysed"], counts["desk"]["alerts"])
 
 
-def _summary(sent: int, progress: _Progress, took: float, expected: _Alerts, found: _Alerts) -> bool:
+def _summary(sent: int, progress: _Progress, took: float, pace: str, expected: _Alerts, found: _Alerts) -> bool:
     """Prints the table; whether all is as it must be."""
     click.echo(click.style(f"\n{'analyzer':<22}  expected   found", bold=True))
     for name in sorted({name for name, _ in expected + found}):
         mine = [Counter({one: count for one, count in alerts.items() if one[0] == name}) for alerts in (expected, found)]
         click.echo(f"{name:<22}  {mine[0].total():>8}   {mine[1].total():>5}   {_verdict(*mine)}")
     click.echo(f"\n{'records':<22}  {sent:,} sent, {progress.accepted:,} accepted, {progress.analysed:,} analysed")
-    click.echo(f"{'time':<22}  {took:.1f} s from the first record to the last alert, {sent / took:,.0f} records a second\n")
+    click.echo(f"{'time':<22}  {took:.1f} s to the last alert, {pace}\n")
     whole = sent == progress.accepted == progress.analysed
     if whole and expected == found:
         click.echo(click.style("everything that must be found was found, and nothing else", fg="green"))

@@ -53,7 +53,7 @@ class Screen:
         if now - self._drawn < _REDRAW and done < self._total:
             return
         told = f"{done * 100 // self._total:>3} %  {done:,} of {self._total:,} {self._unit}"
-        room = self.width - len(doing) - len(told) - 4
+        room = self.width - len(doing) - len(told) - 6  # two spaces twice, and a `^C`
         full = room * done // self._total
         bar = f"{click.style(self._full * full, fg='green')}{click.style(self._rest * (room - full), dim=True)}  " if room >= 10 else ""
         with self._lock:

@@ -82,7 +82,8 @@ class Analyzer:
         handler = getattr(self.body, "on_event", self.body)
         hints = typing.get_type_hints(self.body, getattr(handler, "__globals__", None), include_extras=True)
         if isinstance(self.body, type):
-            given = {name: vars(self.body).get(name, inspect.Parameter.empty) for name in hints}
+            kept = [name for name in dir(self.body) if isinstance(getattr(self.body, name, None), (State, Table))]
+            given = {name: getattr(self.body, name, inspect.Parameter.empty) for name in (*hints, *kept)}
         else:
             rest = list(inspect.signature(self.body).parameters.values())[1:]
             given = {one.name: one.default for one in rest}
@@ -109,6 +110,10 @@ class Analyzer:
         if self.states and not (self.declared.key or self.declared.pinned):
             raise self._problem("analyzer.stateless", f"{self.name} keeps state but has no key",
                                 "say whose state it is: key=\"source.ip\", or pinned=True for one state in all")  # fmt: skip
+        if self.declared.keys < 1:
+            raise self._problem("analyzer.keys", f"{self.name} may remember {self.declared.keys} keys", "give it room for one at least")
+        if sum(isinstance(state, Timers) for state in self.states.values()) > 1:
+            raise self._problem("analyzer.timers", f"{self.name} has several Timers", "one holds timers of any name")
         if self.has_timers and not hasattr(self.body, "on_timer"):
             raise self._problem("analyzer.timers", f"{self.name} sets timers but has no method on_timer",
                                 "write a class with on_event and on_timer")  # fmt: skip

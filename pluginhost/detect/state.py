@@ -12,6 +12,8 @@ from bisect import bisect_right, insort
 from copy import copy
 from typing import Any, Self
 
+import msgspec
+
 from ..events.event import Event
 from ..options import Duration
 
@@ -89,6 +91,8 @@ class SlidingCount(State):
 
     def reaches(self, event: Event, count: int) -> bool:
         """Adds the event; True when the window holds `count` or more, and at most once per `span` while it goes on."""
+        if count > self.limit:
+            raise ValueError(f"a window that keeps {self.limit} times never reaches {count}: give it a larger `limit`")
         if self.add(event) < count or (self._fired and event.time < self._fired + self.span):
             return False
         self._fired = event.time
@@ -125,15 +129,17 @@ class FirstSeen(State):
         return len(self._seen)
 
     def __contains__(self, value: object) -> bool:
-        return str(value) in self._seen
+        return _text(value) in self._seen
 
     def first(self, value: object, event: Event) -> bool:
         """True when the key has not shown `value` within `expire` before; from now on it has."""
-        text, when = str(value), event.time
-        last = self._seen.pop(text, None)
-        self._seen[text] = when if last is None else max(last, when)
-        if len(self._seen) > self.limit:
-            del self._seen[next(iter(self._seen))]
+        text, when, seen = _text(value), event.time, self._seen
+        while seen and when - seen[oldest := next(iter(seen))] > self.expire:
+            del seen[oldest]
+        last = seen.pop(text, None)
+        seen[text] = when if last is None else max(last, when)
+        if len(seen) > self.limit:
+            del seen[next(iter(seen))]
         return last is None or when - last > self.expire
 
 
@@ -158,6 +164,9 @@ class Timers(State):
 
     def set(self, name: str, due: int) -> None:
         """Sets or moves the timer `name` to the time `due`, ns UTC."""
+        if not isinstance(name, str) or not isinstance(due, int) or not 0 <= due < 1 << 63:
+            raise TypeError(f"a timer is a name and a time in ns UTC such as event.time + …, not {name!r} and {due!r}")
+        name = _text(name)
         self._due[name] = due
         self._moved.append((name, due))
 
@@ -196,9 +205,16 @@ class Table:
 
     def get(self, key: str, event: Event, default: Any = None) -> Any:
         """The value published for `key`, unless it has expired at the event's time."""
-        value, expires = self._rows.get(key, (default, 0))
+        value, expires = self._rows.get(_text(key), (default, 0))
         return value if expires > event.time else default
 
     def put(self, key: str, value: Any = True) -> None:
         """Publishes a plain value for `key`."""
-        self._put.append((key, value))
+        msgspec.msgpack.encode(value)  # what cannot travel is refused here, at the author's line
+        self._put.append((_text(key), value))
+
+
+def _text(value: object) -> str:
+    """As text that can be stored: lone surrogates, which a decoder may leave in a text, are escaped."""
+    text = str(value)
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

@@ -85,13 +85,24 @@ class Delivery:
         self._failures, self.trouble = 0, ""
         now = self._clock()
         retry = [(seq, now + round(max(after, _SLOW if slow else 1.0) * 1e9), reason) for seq, after, reason, slow in verdicts.retry]
-        await self._within(self._outbox.settle, self.name, verdicts.done, retry, verdicts.dead)
+        await self._settle(verdicts, retry)
         self._counts["delivered"] += len(verdicts.done)
         self._counts["retried"] += len(retry)
         self._counts["dead"] += len(verdicts.dead)
         for _, reason in verdicts.dead[:1]:
             log.error("output %s: %d alerts can never be accepted and went to the dead letters: %s", self.name, len(verdicts.dead),
                       printable(reason, 300))  # fmt: skip
+
+    async def _settle(self, verdicts: Verdicts, retry: list[tuple[int, int, str]]) -> None:
+        """Writes down the outcomes; while that cannot be done nothing more is sent, or it would be sent twice."""
+        while True:
+            try:
+                await self._within(self._outbox.settle, self.name, verdicts.done, retry, verdicts.dead)
+            except OSError as error:
+                log.error("what output %s delivered cannot be noted (%s); trying again", self.name, error)  # noqa: TRY400 - no bug of ours
+                await asyncio.sleep(2.0)
+            else:
+                return
 
     async def _back_off(self, rows: Sequence[OutboxRow], error: Unreachable) -> None:
         self._failures += 1

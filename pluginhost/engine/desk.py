@@ -30,7 +30,8 @@ __all__ = ["COUNTS", "Desk", "Route"]
 
 log = logging.getLogger(__name__)
 
-COUNTS = ("findings", "alerts", "known", "suppressed", "dead_letters", "chained", "tables", "failures", "commits")
+COUNTS = ("findings", "alerts", "known", "suppressed", "dead_letters", "chained", "tables", "failures", "commits", "postponed")
+_PAUSE = 2.0
 _RECENT = 10_000  # offsets whose findings stay at hand for doors that owe a verdict
 
 Route = Callable[[Finding, Mapping[str, Any]], list[str]]
@@ -125,7 +126,7 @@ class Desk:
             self._findings[shard] = [one for one in findings if one.offset >= frontier]
         taken.sort(key=lambda one: (one.offset, one.index, one.analyzer, one.n))
         letters = [letter for offset, letter in self._letters if offset < frontier]
-        told = await self.within(self._store, taken, letters, frontier)
+        told = await self._stored(taken, letters, frontier)
         self._letters = [(offset, letter) for offset, letter in self._letters if offset >= frontier]
         self.frontier = frontier
         for offset, document in told:
@@ -139,6 +140,18 @@ class Desk:
                 if not waiting.done():
                     waiting.set_result(None)
         self._told(frontier)
+
+    async def _stored(self, taken: list[Finding], letters: list[Letter], frontier: int) -> list[tuple[int, dict[str, Any]]]:
+        """What `_store` gives; while the disk is full the findings wait, and with them the shards' checkpoints."""
+        while True:
+            try:
+                done: list[tuple[int, dict[str, Any]]] = await self.within(self._store, taken, letters, frontier)
+            except OSError as error:
+                self._counts["postponed"] += 1
+                log.error("alerts cannot be stored (%s); trying again every %.0f s", error, _PAUSE)  # noqa: TRY400 - no bug of ours
+                await asyncio.sleep(_PAUSE)
+            else:
+                return done
 
     def _store(self, taken: list[Finding], letters: list[Letter], frontier: int) -> list[tuple[int, dict[str, Any]]]:
         """In the desk's thread: decides, and commits. Gives the new alerts' documents by offset."""

@@ -13,11 +13,10 @@ import msgspec
 
 from ..detect.declaration import Analyzer, Example
 from ..events.mapping import Mappings
-from ..options import convert
 from ..problem import Place, Problem
 from ..store.row import Kind, Row
 from ..wire.chunk import Columns
-from .generations import Module, describe, ready
+from .generations import Module, describe, options, ready
 from .items import Result, Tick
 from .loader import Bundle
 from .pipeline import Pipeline
@@ -49,10 +48,16 @@ def check(made: Bundle, options: Mapping[str, Mapping[str, Any]], mappings: Mapp
 
 def judge(unit: Unit, example: Example, mappings: Mappings, file: str) -> Problem | None:
     """What is wrong with the example, or None."""
-    given = {name: convert(unit.analyzer.options[name].kind, value, name) for name, value in example.options.items()}
-    fresh = Unit(unit.analyzer, {**unit.options, **given}, unit.rule.ruleset, unit.sources)
-    result = _run(fresh, example, mappings)
     place = Place(file, example.where.line) if example.where.file != file else example.where
+    try:
+        given = options(unit.analyzer, example.options, f"{unit.name}: an example's options")
+        fresh = Unit(unit.analyzer, {**unit.options, **given}, unit.rule.ruleset, unit.sources)
+        result = _run(fresh, example, mappings)
+    except Problem as problem:
+        problem.where = place
+        return problem
+    except (TypeError, ValueError, OverflowError) as error:  # the pipeline contains what analyzers raise
+        return Problem("analyzer.example", f"{unit.name}: an example that is no text or record: {error}", where=place)
     if result.failures:
         failure = result.failures[0]
         return Problem("analyzer.example", f"{unit.name}: {failure.error}, at record {failure.index + 1} of an example", where=place,

@@ -20,7 +20,7 @@ from ..problem import Problem
 from .loader import Bundle, load
 from .unit import Unit
 
-__all__ = ["Generations", "Info", "Manifest", "Module", "describe", "ready"]
+__all__ = ["Generations", "Info", "Manifest", "Module", "describe", "options", "ready"]
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -74,8 +74,11 @@ class Generations:
 
     def latest(self) -> Manifest | None:
         """The newest generation, or None."""
-        numbers = [int(path.stem) for path in self.folder.glob("*.json") if path.stem.isdigit()]
+        numbers = self._numbers()
         return self.manifest(max(numbers)) if numbers else None
+
+    def _numbers(self) -> list[int]:
+        return [int(path.stem) for path in self.folder.glob("*.json") if path.stem.isdecimal()]
 
     def manifest(self, number: int) -> Manifest:
         """The generation `number`; a `Problem` if it is gone or damaged."""
@@ -104,11 +107,11 @@ class Generations:
     def prune(self, oldest: int) -> None:
         """Removes manifests below `oldest` and the sources that no manifest needs."""
         kept: set[str] = set()
-        for path in list(self.folder.glob("*.json")):
-            if path.stem.isdigit() and int(path.stem) < oldest:
-                path.unlink(missing_ok=True)
+        for number in self._numbers():
+            if number < oldest:
+                (self.folder / f"{number}.json").unlink(missing_ok=True)
             else:
-                for module in self.manifest(int(path.stem)).modules:
+                for module in self.manifest(number).modules:
                     kept |= {module.source, *module.helpers.values()}
         for path in list(self.folder.glob("*.py")):
             if path.stem not in kept:
@@ -125,10 +128,10 @@ class Generations:
         return text
 
 
-def describe(made: Bundle, units: Iterable[Unit], options: Mapping[str, Mapping[str, Any]]) -> Module:
+def describe(made: Bundle, units: Iterable[Unit], given: Mapping[str, Mapping[str, Any]]) -> Module:
     """The manifest's entry for a bundle that was loaded as `units`."""
     infos = tuple(_info(unit) for unit in units)
-    mine = {info.name: dict(options.get(info.name, {})) for info in infos}
+    mine = {info.name: dict(given.get(info.name, {})) for info in infos}
     helpers = {name: _digest(source) for name, source in made.helpers.items()}
     return Module(made.name, made.file, made.digest, _digest(made.source), helpers, mine, infos)
 
@@ -140,18 +143,19 @@ def _info(unit: Unit) -> Info:
                 one.has_timers or bool(one.tables), one.migrate is not None, shown, len(one.examples), one.place.line)  # fmt: skip
 
 
-def ready(made: Bundle, options: Mapping[str, Mapping[str, Any]]) -> list[Unit]:
+def ready(made: Bundle, given: Mapping[str, Mapping[str, Any]]) -> list[Unit]:
     """The bundle's analyzers, loaded and given their options; a `Problem` if either cannot be done."""
     sources = {made.file: made.source, **{str(Path(made.file).with_name(f"{name}.py")): text for name, text in made.helpers.items()}}
-    return [Unit(one, _options(one, options.get(one.name, {})), made.name, sources) for one in load(made)]
+    return [Unit(one, options(one, given.get(one.name, {}), f"$.options.{one.name}"), made.name, sources) for one in load(made)]
 
 
-def _options(one: Analyzer, given: Mapping[str, Any]) -> dict[str, Any]:
+def options(one: Analyzer, given: Mapping[str, Any], at: str) -> dict[str, Any]:
+    """The options `given` to an analyzer as the types it declares; a `Problem` naming `at` if one is unknown or does not fit."""
     unknown = given.keys() - one.options.keys()
     if unknown:
         name = sorted(unknown)[0]
-        raise Problem("config.unknown", f"$.options.{one.name}.{name}: {one.name} has no option `{name}`", todo=close(name, one.options))
-    return {name: convert(one.options[name].kind, value, f"$.options.{one.name}.{name}") for name, value in given.items()}
+        raise Problem("config.unknown", f"{at}.{name}: {one.name} has no option `{name}`", todo=close(name, one.options))
+    return {name: convert(one.options[name].kind, value, f"{at}.{name}") for name, value in given.items()}
 
 
 def _digest(source: str) -> str:

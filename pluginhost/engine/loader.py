@@ -21,7 +21,7 @@ import msgspec
 from ..detect.declaration import Analyzer
 from ..problem import Place, Problem
 
-__all__ = ["Bundle", "bundle", "load", "place_of"]
+__all__ = ["Bundle", "bundle", "is_analyzer_file", "load", "place_of"]
 
 
 class Bundle(msgspec.Struct, frozen=True):
@@ -41,6 +41,12 @@ class Bundle(msgspec.Struct, frozen=True):
         return made.hexdigest()
 
 
+def is_analyzer_file(file: Path) -> bool:
+    """Whether `file` is for analyzers by its name: not a helper, not hidden, not a test of one."""
+    stem = file.stem
+    return file.suffix == ".py" and not stem.startswith(("_", ".", "test_")) and not stem.endswith("_test") and stem != "conftest"
+
+
 def bundle(file: Path) -> Bundle:
     """The bundle of `file` as it stands on disk; a `Problem` if a source cannot be read."""
     source, helpers, wanted = _text(file), {}, [file]
@@ -56,7 +62,7 @@ def bundle(file: Path) -> Bundle:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text("utf-8")
+        return file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise Problem("analyzer.unreadable", f"cannot read the file: {error}", where=str(file)) from None
 
@@ -81,6 +87,8 @@ def load(made: Bundle) -> list[Analyzer]:
     found: list[Analyzer] = []
     for value in _Modules(made).main().values():
         if isinstance(value, Analyzer) and value not in found:
+            if value.name in {one.name for one in found}:
+                raise Problem("analyzer.twice", f"the file declares two analyzers {value.name}", where=value.place, todo="rename one")
             found.append(value)
     if not found:
         raise Problem("analyzer.none", "the file declares no analyzer", where=made.file,
@@ -127,7 +135,7 @@ class _Modules:
             package = ModuleType(".")
             package.__dict__.update({one: self._helper(one) for one in fromlist or ()})
             return package
-        if name in self._bundle.helpers and level <= 1:
+        if level == 1 or (level == 0 and name in self._bundle.helpers):
             return self._helper(name)
         return builtins.__import__(name, globals_, locals_, fromlist, level)
 

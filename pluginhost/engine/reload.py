@@ -20,7 +20,7 @@ from ..problem import Problem
 from .checker import Candidate, Verdict
 from .generations import Generations, Manifest, Module
 from .link import Framed, frame
-from .loader import Bundle, bundle
+from .loader import Bundle, bundle, is_analyzer_file
 
 __all__ = ["Checker", "Reloader"]
 
@@ -90,12 +90,12 @@ class Reloader:
         self.manifest = generations.latest() or Manifest(0, ())
         self.problems: dict[str, Problem] = {}
         self._looks: dict[str, tuple[str, str]] = {}
-        self._missing: dict[str, int] = {}
+        self._missing: set[str] = set()
         self._lock = asyncio.Lock()
 
     def files(self) -> list[Path]:
-        """The analyzer files of all folders, in order; helpers and hidden files are not among them."""
-        return [file for folder in self._folders for file in sorted(folder.glob("*.py")) if file.stem[0] not in "._" and file.is_file()]
+        """The analyzer files of all folders, in order; helpers, tests and hidden files are not among them."""
+        return [file for folder in self._folders for file in sorted(folder.glob("*.py")) if is_analyzer_file(file) and file.is_file()]
 
     async def scan(self, reset: Iterable[str] = ()) -> Manifest | None:
         """The next generation, stored and ready to be swapped in; None if nothing that runs has changed."""
@@ -106,10 +106,9 @@ class Reloader:
         modules = {module.file: module for module in self.manifest.modules}
         bundles: dict[str, Bundle] = {}
         present = self.files()
+        self._drop({str(file) for file in present}, modules)  # first, so that a file that was renamed may take over
         for file in present:
-            self._missing.pop(str(file), None)
             await self._look(file, modules, bundles, reset)
-        self._drop({str(file) for file in present}, modules)
         made = tuple(modules[name] for name in sorted(modules))
         if made == self.manifest.modules and not reset:
             return None
@@ -142,6 +141,8 @@ class Reloader:
         try:
             module = self._passed(await self._checker.check(made, options), modules, name, reset)
         except Problem as problem:
+            if problem.code == "analyzer.twice":  # what is wrong is another file, and that may change
+                del self._looks[name]
             self._refuse(name, problem, modules)
             return
         self.problems.pop(name, None)
@@ -152,7 +153,7 @@ class Reloader:
             assert verdict.refusal is not None  # noqa: S101 - one of the two is there
             raise verdict.refusal.problem(None)
         taken = {info.name: module.file for module in modules.values() if module.file != name for info in module.analyzers}
-        shapes = {info.name: info.shape for module in modules.values() for info in module.analyzers if module.file == name}
+        shapes = {info.name: info.shape for info in self.manifest.infos()}
         for info in verdict.module.analyzers:
             if info.name in taken:
                 raise Problem("analyzer.twice", f"there is an analyzer {info.name} already, in {taken[info.name]}", where=name,
@@ -171,11 +172,13 @@ class Reloader:
 
     def _drop(self, present: set[str], modules: dict[str, Module]) -> None:
         """Lets go of files that are gone; an editor may take a moment between removing and renaming, so twice in a row."""
-        for name in [name for name in modules if name not in present]:
-            self._missing[name] = self._missing.get(name, 0) + 1
-            if self._missing[name] > 1 or not self._looks:
-                del modules[name]
-                self.problems.pop(name, None)
+        gone = modules.keys() - present
+        for name in gone & self._missing if self._looks else gone:
+            del modules[name]
+        self._missing = gone
+        for name in self._looks.keys() - present - modules.keys():
+            del self._looks[name]
+            self.problems.pop(name, None)
 
     async def close(self) -> None:
         """Ends the process in which candidates are tried."""

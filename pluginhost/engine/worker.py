@@ -7,6 +7,7 @@ one position and written once the desk has committed that far, so that a replay 
 from __future__ import annotations
 
 import gc
+import logging
 import select
 import signal
 import socket
@@ -31,6 +32,8 @@ from .state import ShardState
 from .unit import Cell, Unit, pack, unpack
 
 __all__ = ["Shard", "main"]
+
+log = logging.getLogger(__name__)
 
 CHECKPOINT_EVERY = Duration.of("10s")
 CHECKPOINT_BYTES = Size.of("256MiB")
@@ -173,7 +176,11 @@ class Shard:
         self._desk = max(self._desk, offset)
         if self._pending is None or self._desk < self._pending.position:
             return None
-        self._store.commit(self._pending)
+        try:
+            self._store.commit(self._pending)
+        except OSError as error:  # disk full: the journal keeps what the checkpoint would have let go
+            log.error("the checkpoint of shard %d cannot be written (%s); trying again", self._shard, error)  # noqa: TRY400 - no bug of ours
+            return None
         self._pending, self._saved_at = None, time.monotonic()
         return Saved(self._store.position, self._store.generation)
 

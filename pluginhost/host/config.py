@@ -45,6 +45,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     outputs: Annotated[list[dict[str, Any]], doc("where alerts go beside the embedded store: `type`, `when`, `analyzers` …")] = []
     analyzers: Annotated[tuple[Path, ...], doc("folders of analyzer files; `shipped` are those that come along")] = (Path("shipped"),)
     options: Annotated[dict[str, dict[str, Any]], doc("options by analyzer")] = {}
+    keep_alerts: Annotated[int, doc("how many alerts the embedded store keeps; the oldest go first", ge=1000)] = 1_000_000
     journal: Annotated[Journal, doc("the durable buffer")] = Journal()
     lateness: Annotated[Duration, doc("how long timers wait for records that come late")] = Duration(5)
     loop_tag: Annotated[str, doc("records under this tag are our own coming back: acknowledged, not analyzed", min_length=1)] = "flagged"
@@ -125,6 +126,7 @@ def _part(group: str, index: int, one: dict[str, Any], tree: Tree, taken: set[st
     type_ = find(group, str(one["type"]), f"{at}.type")
     routed = tuple(field for field in ("when", "analyzers", "name") if group == "outputs" or field == "name")
     options = build(type_.Options, tree, (group, index), skip=("type", *routed))
+    options = _beside(options, tree)
     shared = tuple(field for field in one if field not in routed)
     route = build(Route, tree, (group, index), skip=shared)
     name = route.name or str(one["type"])
@@ -132,6 +134,13 @@ def _part(group: str, index: int, one: dict[str, Any], tree: Tree, taken: set[st
         raise Problem("config.twice", f"{at}: there are two {group} called `{name}`", where=tree.place((group, index)),
                       todo="give one a `name`")  # fmt: skip
     return Part(name, type_, options, route, _when(route.when, f"{at}.when", tree, (group, index)) if route.when else None)
+
+
+def _beside(options: Any, tree: Tree) -> Any:
+    """The options with every path of them relative to the configuration's folder."""
+    folder = Path(tree.file).parent.absolute()
+    paths = {name: folder / value for name, value in msgspec.structs.asdict(options).items() if isinstance(value, Path)}
+    return msgspec.structs.replace(options, **paths)
 
 
 def _when(query: str, at: str, tree: Tree, path: tuple[str | int, ...]) -> Node:

@@ -183,7 +183,8 @@ class Host:
                 await self.rescan(start=True)
                 background += [tasks.create_task(worker.run(), name=f"worker-{worker.shard}") for worker in self.workers]
                 background += [tasks.create_task(one.run(), name=f"output-{name}") for name, one in self.deliveries.items()]
-                background += [tasks.create_task(self._watch(), name="watch"), tasks.create_task(self._ticking(), name="clock")]
+                chores = {"watch": self._watch(), "clock": self._ticking(), "housekeeping": self._keeping()}
+                background += [tasks.create_task(chore, name=name) for name, chore in chores.items()]
                 await self.ready.wait()
                 await self._open_doors()
                 server = await serve(self.data, Questions(self).calls())  # who is answered there finds the doors open
@@ -244,6 +245,18 @@ class Host:
             await asyncio.sleep(0.25)
             if self._ticks and (mark := self._marks.now(self._clock())) is not None:
                 await self.committer.append([tick_row(mark)], ours=True)
+
+
+    async def _keeping(self) -> None:
+        """Lets go of the oldest alerts, and of what waits for outputs that are no longer configured."""
+        for name, (count, _) in (await self._within(self.store.backlog)).items():
+            if name not in self.outputs:
+                await self._within(self.store.drop_output, name)
+                log.warning("output %s is no longer configured: %d alerts that waited for it stay in the embedded store only", name, count)
+        while True:
+            while await self._within(lambda: self.store.prune(0, self.config.keep_alerts)):
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(600)
 
 
 def _unsynced(_: int) -> None:

@@ -76,8 +76,7 @@ class Questions:
     async def follow(self, after: int | None = None) -> AsyncIterator[Any]:
         """Alerts as they are stored, those behind number `after` first; ends when the asker hangs up."""
         wake = self._host.follow()
-        newest = await self._within(lambda: self._store.list(limit=1))
-        seen = after if after is not None else max((one.seq for one in newest), default=0)
+        seen = after if after is not None else await self._within(self._store.last)
         try:
             while True:
                 wake.clear()

@@ -111,6 +111,10 @@ class Archive:
         """Those stored behind `seq`, the oldest first: what to ask again and again to follow."""
         return self._alerts(_SINCE, seq, limit)
 
+    def last(self) -> int:
+        """The `seq` of the alert stored last, 0 if there is none: where to begin to follow."""
+        return int(self._database.rows("SELECT COALESCE(MAX(seq), 0) FROM alerts")[0][0])
+
     def get(self, id: str) -> StoredAlert | None:  # noqa: A002  # it is the event's id
         """The alert with this id, or the only one whose id begins so; None if there is none, `Problem` if there are more."""
         found = self._alerts(_BY_ID, id, f"{id}\U0010ffff")

@@ -108,7 +108,9 @@ class Segment:
         expected, position, arrival = self.first, _HEAD_BYTES, self.floor
         with self.path.open("rb", buffering=_BUFFER) as file:
             file.seek(position)
-            while (found := unpack(file, self.mark, self.size - position)) and found[0].offset == expected:
+            while found := unpack(file, self.mark, self.size - position):
+                if found[0].offset != expected:
+                    raise corrupt(self.path, position, expected)
                 self.note(expected, position)
                 expected, position, arrival = expected + 1, position + found[2], found[0].arrival
             if self._continues(file, position, expected):

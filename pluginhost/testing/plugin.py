@@ -14,9 +14,10 @@ import pytest
 
 from ..detect.declaration import Analyzer, Example
 from ..engine.gate import START, judge, rows
+from ..engine.generations import options as chosen
 from ..engine.generations import ready
 from ..engine.items import Tick
-from ..engine.loader import bundle
+from ..engine.loader import bundle, is_analyzer_file
 from ..engine.parts import mappings
 from ..engine.pipeline import Pipeline
 from ..engine.splitter import items
@@ -35,8 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """An analyzer file, if examples are asked for; helpers, tests and conftest are not analyzer files."""
-    name = file_path.name
-    if not parent.config.getoption("--analyzers") or file_path.suffix != ".py" or name.startswith(("_", "test_", "conftest")):
+    if not parent.config.getoption("--analyzers") or not is_analyzer_file(file_path):
         return None
     made: pytest.Collector = _File.from_parent(parent, path=file_path)
     return made
@@ -81,7 +81,8 @@ def play() -> Callable[..., list[dict[str, Any]]]:
             wait: str | float = 0, **options: Any) -> list[dict[str, Any]]:  # fmt: skip
         row = rows(records, START, Duration.of(every).ns, tag)
         end = START + len(records) * Duration.of(every).ns + Duration.of(wait).ns
-        result = Pipeline([Unit(analyzer, options)], mappings()).run(ShardState(), [*items(row), Tick(1, end, row.arrival)])
+        unit = Unit(analyzer, chosen(analyzer, options, "play"))
+        result = Pipeline([unit], mappings()).run(ShardState(), [*items(row), Tick(1, end, row.arrival)])
         assert not result.failures, result.failures[0].error
         return [msgspec.json.decode(finding.document) for finding in result.findings]
 

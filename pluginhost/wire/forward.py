@@ -33,9 +33,9 @@ _SIGNALS: Final = {number: f"signal_{number}" for number in (1, 2, 3, 4)}
 COUNTERS: Final = ("frames", "records", "bad_time", "bad_option", "junk", "stray", *_SIGNALS.values(), "signal_other", *REJECTED.values())
 """What a connection counts."""
 
-_HINTS = (
-    (re.compile(rb"\x16\x03"), "the peer speaks TLS, this port does not"),
-    (re.compile(rb"(?:GET|PUT|POST|HEAD|DELETE|PATCH|OPTIONS|CONNECT|PRI) "), "the peer speaks HTTP"),
+_OTHERS = (
+    (re.compile(rb"\x16\x03"), PeerError("tls", "the peer speaks TLS")),
+    (re.compile(rb"(?:GET|PUT|POST|HEAD|DELETE|PATCH|OPTIONS|CONNECT|PRI) "), PeerError("http", "the peer speaks HTTP")),
 )
 
 
@@ -90,8 +90,8 @@ class Connection:
             yield from self._read(*self._stream.take())
             self._broken = self._broken or self._stream.broken
         if self._broken:
-            hint = next((hint for opening, hint in _HINTS if opening.match(self._opening)), self._broken.hint)
-            raise PeerError(self._broken.reason, hint)
+            error = next((error for opening, error in _OTHERS if opening.match(self._opening)), self._broken)
+            raise PeerError(error.reason, error.hint)
 
     def _read(self, data: bytes, ends: list[int]) -> Iterator[Frame]:
         run = _Run(data, self._dialect.codec, self._counts)

@@ -24,6 +24,7 @@ import msgpack
 import msgspec
 
 from . import times
+from .heads import EXTENSIONS, content, is_array, is_map
 
 __all__ = ["OPENERS", "decode", "nests_deeper", "plain"]
 
@@ -31,6 +32,7 @@ OPENERS = bytes(1 if 0x80 <= byte <= 0x9F or 0xDC <= byte <= 0xDF else 0 for byt
 """Translates msgpack: 1 for each byte that may open a map or list."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_HARMLESS = 127  # an extension type that is no timestamp
 _LEAST, _MOST = -(1 << 63), (1 << 64) - 1
 
 
@@ -94,7 +96,35 @@ class _Map(list[tuple[Any, Any]]):
 
 
 def _msgpack_odd(raw: bytes) -> Any:
-    return msgpack.unpackb(raw, raw=False, unicode_errors="backslashreplace", strict_map_key=False, object_pairs_hook=_Map)
+    try:
+        return _unpacked(raw, _extension)
+    except ValueError:
+        return _unpacked(_defused(raw), lambda code, data: _extension(-1 if code == _HARMLESS else code, data))
+
+
+def _unpacked(raw: bytes, ext_hook: Callable[[int, bytes], Any]) -> Any:
+    return msgpack.unpackb(
+        raw, raw=False, unicode_errors="backslashreplace", strict_map_key=False, object_pairs_hook=_Map, ext_hook=ext_hook
+    )
+
+
+def _extension(code: int, data: bytes) -> str:
+    return f"ext({code}, {data.hex()})"
+
+
+def _defused(raw: bytes) -> bytes:
+    """`raw` without timestamps: the unpacker will not have one of an odd size or with too many nanoseconds."""
+    made, at = bytearray(raw), 0
+    try:
+        while at < len(raw):
+            head = raw[at]
+            start, length = content(raw, at)
+            if head in EXTENSIONS and made[start] == 0xFF:
+                made[start] = _HARMLESS
+            at = start if is_map(head) or is_array(head) else start + length
+    except IndexError:
+        raise ValueError("cut off") from None
+    return bytes(made)
 
 
 def _json_odd(raw: bytes) -> Any:
@@ -133,7 +163,7 @@ def _text(value: Any) -> str:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value).decode("utf-8", "backslashreplace")
     if isinstance(value, msgpack.ExtType):
-        return f"ext({value.code}, {value.data.hex()})"
+        return _extension(value.code, value.data)
     if isinstance(value, msgpack.Timestamp):
         ns = value.to_unix_nano()
         return times.iso(ns, 9) if 0 <= ns < 1 << 63 else f"{value.seconds}.{value.nanoseconds:09d}"

@@ -64,9 +64,12 @@ def test_a_value_that_is_no_frame_is_borne_seven_times(root):
     check(message(AT) + pack(*[root] * 8) + message(AT), records=ONE, closed="strays")
 
 
-@pytest.mark.parametrize("hello", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40)])
-def test_other_protocols_are_closed_soon(hello):
-    check(hello, acks=[], closed="strays")
+@pytest.mark.parametrize(
+    ("hello", "reason"),
+    [(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "http"), (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40), "tls")],
+)
+def test_other_protocols_are_closed_soon(hello, reason):
+    assert check(hello, acks=[], closed=reason)["stray"] == 8
 
 
 def test_what_came_before_a_byte_that_is_never_valid_is_answered():
@@ -159,11 +162,15 @@ def test_wide_headers_of_times(head):
     check(b"\x94\xa1t\xc7\x08\x00" + struct.pack(">II", AT, 5) + pack({"k": 1}, OPTION), records=ONE, times=[AT * SECOND + 5])
 
 
-@pytest.mark.parametrize("time", [-5, AT * SECOND, 9223372037, 2**64 - 1, math.nan, math.inf, -1.5, msgpack.Timestamp(-1), msgpack.Timestamp(2**60)])
+UNLIKELY = [-5, AT * SECOND, 9223372037, 2**64 - 1, math.nan, math.inf, -1.5, msgpack.Timestamp(-1), msgpack.Timestamp(2**60)]
+
+
+@pytest.mark.parametrize("time", UNLIKELY)
 def test_an_unlikely_time_is_the_arrival_time(time):
     assert check(message(time), records=ONE, times=[0])["bad_time"] == 1
-    assert check(forward([time, {"k": 1}], [AT, {"k": 2}]), records=[{"k": 1}, {"k": 2}], times=[0, AT * SECOND])["bad_time"] == 1
-    assert check(pack(["t", time, {"k": 1}], ["t", AT, {"k": 2}]), records=[{"k": 1}, {"k": 2}], times=[0, AT * SECOND], acks=[])["bad_time"] == 1
+    two, times = [{"k": 1}, {"k": 2}], [0, AT * SECOND]
+    assert check(forward([time, two[0]], [AT, two[1]]), records=two, times=times)["bad_time"] == 1
+    assert check(pack(["t", time, two[0]], ["t", AT, two[1]]), records=two, times=times, acks=[])["bad_time"] == 1
 
 
 @pytest.mark.parametrize("time", [True, {"a": 1}, Ext(5, bytes(8)), Ext(0, bytes(4)), [AT], ["a", {}], [[AT, {}], {}]])
@@ -180,8 +187,15 @@ def test_a_time_of_no_known_type_costs_its_entry_only(time):
 def test_metadata_is_kept_where_it_says_something():
     told = tell(forward([[event_time(AT), {"a": 1}], {"k": 1}], [[AT, {}], {"k": 2}], [[AT, None], {"k": 3}]))[0]
     assert [own for *_, own, _ in told.events] == [pack({"a": 1}), b"", b""]
-    told = tell(message([AT, {"a": 1}]) + message(AT, option={"metadata": {"b": 2}, "chunk": "c"}) + message(AT, option={"metadata": {}}))[0]
+    options = [message(AT, option={"metadata": {"b": 2}, "chunk": "c"}), message(AT, option={"metadata": {}})]
+    told = tell(message([AT, {"a": 1}]) + b"".join(options))[0]
     assert [own for *_, own, _ in told.events] == [pack({"a": 1}), pack({"b": 2}), b""]
+
+
+def test_one_entry_with_metadata_among_many_without():
+    at = event_time(AT)
+    told = tell(forward([[at, {}], {"k": 1}], [[at, {"a": 1}], {"k": 2}], [[at, {}], {"k": 3}]))[0]
+    assert [own for *_, own, _ in told.events] == [b"", pack({"a": 1}), b""]
 
 
 def test_a_group_lasts_to_its_end_or_to_the_end_of_the_frame():
@@ -209,7 +223,10 @@ def test_an_option_that_is_no_map_loses_the_ack_only(option):
     assert check(forward([AT, {"k": 1}], option=option), records=ONE, acks=[])["bad_option"] == 1
 
 
-@pytest.mark.parametrize("chunk", [b"\x05", b"\xc4\x01\xff", b"\xa0", b"\xa1\xff", b"\xd9\x01c", b"\xd2\0\0\0\x05", b"\x92\x01\xa1x", b"\x80", b"\xc2", b"\xa3id\n"])
+IDS = [b"\x05", b"\xc4\x01\xff", b"\xa0", b"\xa1\xff", b"\xd9\x01c", b"\xd2\0\0\0\x05", b"\x92\x01\xa1x", b"\x80", b"\xc2", b"\xa3id\n"]
+
+
+@pytest.mark.parametrize("chunk", IDS)
 def test_ids_come_back_byte_for_byte(chunk):
     option = b"\x81\xa5chunk" + chunk
     told, chunks, _ = tell(b"\x94\xa1t\x01" + pack({"k": 1}) + option + b"\x93\xa1t\x91" + GOOD + option)
@@ -419,6 +436,7 @@ def test_limits_hold_for_what_is_complete_too():
     check(message(AT) + packed(pack([AT, {}]) * 4), records=ONE, closed="too_many_entries", limits=small)
     check(message(AT) + packed(pack([AT, {}]) * 4, {"size": 2}), records=ONE, closed="too_many_entries", limits=small)
     check(message(AT) + message(AT, {"k": "x" * 100}) + message(AT), records=ONE, closed="frame_too_large", limits=small)
+    check(message(AT) + message(AT, dict.fromkeys(range(100), 1))[:120], records=ONE, closed="frame_too_large", limits=small)
 
 
 # -- order, signals
@@ -430,8 +448,8 @@ def test_two_hundred_frames_in_one_write_are_answered_in_order():
 
 
 def test_order_holds_between_messages_with_and_without_ids():
-    frames = [message(AT, {"n": number}, tag="ab"[number // 5 % 2], option={"chunk": number} if number % 3 == 0 else {}) for number in range(30)]
-    told = tell(b"".join(frames))[0]
+    options = [{} if number % 3 else {"chunk": number} for number in range(30)]
+    told = tell(b"".join(message(AT, {"n": number}, tag="ab"[number // 5 % 2], option=option) for number, option in enumerate(options)))[0]
     assert [record["n"] for record in told.records()] == list(range(30))
     assert [tag for tag, *_ in told.events] == ["ab"[number // 5 % 2] for number in range(30)]
     assert told.acks == [pack({"ack": number}) for number in range(0, 30, 3)]

@@ -23,12 +23,15 @@ TIMES = st.one_of(
     st.builds(msgpack.Timestamp, st.integers(-5, 2**34), st.integers(0, 10**9 - 1)),
     st.builds(msgpack.ExtType, st.integers(0, 9), st.binary(max_size=9)),
 )
-RECORDS = st.dictionaries(TEXT | st.integers(0, 5), TEXT | st.integers(0, 300) | st.binary(max_size=3) | st.lists(st.integers(0, 5), max_size=3), max_size=3)
+VALUES = TEXT | st.integers(0, 300) | st.binary(max_size=3) | st.lists(st.integers(0, 5), max_size=3)
+RECORDS = st.dictionaries(TEXT | st.integers(0, 5), VALUES, max_size=3)
 STAMPS = TIMES | st.tuples(TIMES, RECORDS | st.none())
-ENTRIES = st.tuples(STAMPS, RECORDS | TEXT | st.none()) | st.tuples(STAMPS) | st.integers(-(2**63), 2**64 - 1) | st.tuples(STAMPS, RECORDS, TEXT)
+ENTRIES = st.one_of(
+    st.tuples(STAMPS, RECORDS | TEXT | st.none()), st.tuples(STAMPS), st.integers(-(2**63), 2**64 - 1), st.tuples(STAMPS, RECORDS, TEXT)
+)
 OPTIONS = st.none() | st.integers(0, 9) | st.fixed_dictionaries(
-    {}, optional={"chunk": TEXT | st.binary(max_size=4) | st.integers(0, 9) | st.none(), "size": st.integers(-1, 9), "compressed": st.sampled_from(["text", "gzip", "lz4"]),
-                  "fluent_signal": st.integers(-1, 9), "metadata": RECORDS},
+    {}, optional={"chunk": TEXT | st.binary(max_size=4) | st.integers(0, 9) | st.none(), "size": st.integers(-1, 9),
+                  "compressed": st.sampled_from(["text", "gzip", "lz4"]), "fluent_signal": st.integers(-1, 9), "metadata": RECORDS},
 )  # fmt: skip
 LIST = st.lists(ENTRIES, max_size=6)
 SECOND = st.one_of(

@@ -81,3 +81,10 @@ def guarded(run_dir: Callable[[str], Path]) -> Iterator[SearchServer]:
 def unused_port() -> int:
     """A port that nobody listens on."""
     return free_ports()[0]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Parallel runs keep the servers' tests in one process, so that each server is started once."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.xdist_group("servers"))

@@ -115,11 +115,11 @@ class Sender:
         self.acked = 0
         self._socket = None
 
-    def send(self, records, when=None, attempts=200):
+    def send(self, records, when=None, attempts=200, chunk=None):
         """Returns when the chunk is acknowledged."""
         second = when or int(time.time())
         entries = b"".join(b"\x92\xd7\x00" + struct.pack(">II", second, n) + msgspec.msgpack.encode(one) for n, one in enumerate(records))
-        chunk = base64.b64encode(os.urandom(16)).decode()
+        chunk = chunk or base64.b64encode(os.urandom(16)).decode()
         frame = msgpack.packb([self.tag, entries, {"size": len(records), "chunk": chunk}])
         for _ in range(attempts):
             try:

@@ -186,6 +186,7 @@ def test_alerts_are_listed_newest_first_and_by_what_is_asked(store):
     assert ids(store.list(limit=9, severity="low", analyzer="rare", before=11, after=10)) == ["b"]
     assert ids(store.list(limit=9, text="FAILED")) == ["a"]
     assert ids(store.list(limit=9, text="100%_Jö")) == ["c"]
+    assert ids(store.list(limit=9, text="1%J")) == ids(store.list(limit=9, text="0_J")) == []
     assert ids(store.list(limit=9, text='g\\\\"')) == ["c"]
     assert ids(store.list(limit=9, text="'; DROP TABLE alerts --")) == []
 
@@ -201,10 +202,12 @@ def test_an_alert_is_found_by_its_id_or_a_beginning_that_is_its_own(store):
 
 
 def test_following_gives_what_came_since_in_order(store):
+    assert store.last() == 0
     store.commit(Commit(alerts=[alert("a", 30), alert("b", 10), alert("c", 20)]))
     assert ids(store.since(0, 2)) == ["a", "b"]
     assert ids(store.since(2, 2)) == ["c"]
     assert store.since(3, 2) == []
+    assert store.last() == 3
 
 
 def test_the_summary_counts_by_analyzer_and_severity(store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 
@@ -11,6 +12,7 @@ from pluginhost.problem import Problem
 from pluginhost.store import journal as journal_module
 from pluginhost.store import segment as segment_module
 from pluginhost.store.journal import Journal, Kind, Row
+from pluginhost.store.row import pack, unpack
 
 
 def unsynced(_file):
@@ -319,6 +321,28 @@ def test_a_new_segment_of_noughts_never_was_one(tmp_path):
     path.write_bytes(bytes(28))
     journal = opened(tmp_path / "j")
     assert (journal.end, journal.torn, path.exists()) == (10, 28, False)
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_segment_under_another_name_is_damage(tmp_path, number):
+    _, files = three_segments(tmp_path / "j")
+    path, held = list(files.items())[number]
+    path.rename(path.with_name(f"{path.stem[:-1]}{int(path.stem[-1]) + 1}.journal"))
+    with pytest.raises(Problem) as told:
+        bodies(opened(tmp_path / "j"), number or 1)
+    assert told.value.code == "journal.corrupt"
+    assert held in [each.read_bytes() for each in (tmp_path / "j").iterdir()]
+
+
+def test_a_damaged_length_is_never_believed():
+    class Short(io.BytesIO):
+        def read(self, size=-1):
+            assert size <= 1_000
+            return super().read(size)
+
+    head, body = pack(Row(Kind.TICK, b"tick"), b"markmark", 0)
+    assert unpack(Short(head + body), b"markmark", len(head + body)) == (Row(Kind.TICK, b"tick"), 0, len(head + body))
+    assert unpack(Short(head[:20] + b"\xff" * 4 + head[24:] + body), b"markmark", len(head + body)) is None
 
 
 def test_a_newer_version_is_left_alone(tmp_path):

@@ -1,0 +1,66 @@
+# make demo   see it work, in half a minute, nothing else needed than Python 3.11+
+# make run    run the sidecar on ./pluginhost.yaml, or on safe defaults
+# make test   every test; starts a real Elasticsearch and real clients by itself
+# make check  lint, types, import contract
+# make bench  records per second
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo run check test bench docs protos lock system clean
+
+demo: .venv/core
+	@$(BIN)/pluginhost demo
+
+run: .venv/core
+	@$(BIN)/pluginhost run
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: .venv/dev
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+bench: .venv/dev
+	$(BIN)/python benchmarks/pipeline.py
+	$(BIN)/python benchmarks/loopback.py
+
+docs: .venv/dev
+	$(BIN)/python docs/generate.py
+
+# The messages are generated with the oldest supported tools, so that they load under every supported protobuf.
+protos: .venv/dev
+	made=$$(mktemp -d) && $(BIN)/python -m grpc_tools.protoc -Iprotos --python_out=$$made --pyi_out=$$made pluginhost/v1/ingest.proto \
+	  && cp $$made/pluginhost/v1/*.py* pluginhost/wire/v1/ && rm -r $$made
+
+# The versions that CI installs.
+lock:
+	made=$$(mktemp -d) && $(PYTHON) -m venv $$made && $$made/bin/pip install -q '.[dev]' \
+	  && $$made/bin/pip freeze --exclude pluginhost | grep -v ' @ ' > constraints.txt && rm -r $$made
+
+# What the tests need of the machine: a JDK and Maven (Elasticsearch), Node.js (its forward client), strace. Debian only.
+system:
+	@missing=; \
+	for pair in java:openjdk-17-jdk-headless javac:openjdk-17-jdk-headless mvn:maven node:nodejs npm:npm strace:strace; do \
+	  command -v $${pair%%:*} > /dev/null || missing="$$missing $${pair##*:}"; \
+	done; \
+	$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || missing="$$missing python3-venv"; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing:$$missing"; \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -q -y --no-install-recommends $$missing; \
+	  else sudo -n apt-get update -q && sudo -n apt-get install -q -y --no-install-recommends $$missing; fi; \
+	fi
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/core: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "pluginhost needs Python 3.11 or newer; set PYTHON=…")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/dev: .venv/core
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
