@@ -60,7 +60,8 @@ class Problem(Exception):
             lines += [f"  {line}" for line in self.where.lines()]
         elif self.where:
             lines.append(f"  at {printable(self.where)}")
-        lines += [f"  {label} {printable(text)}" for label, text in (("still:", self.still), ("to do:", self.todo)) if text]
+        told = [f"  {label} {printable(text)}" for label, text in (("still:", self.still), ("to do:", self.todo)) if text]
+        lines += [one.replace("\n", "\n    ") for one in told]
         return "\n".join(lines)
 
     def __str__(self) -> str:

@@ -30,6 +30,7 @@ inputs:
 """
 _LOOK = 0.05  # seconds between two looks
 _START, _STOP = 30.0, 45.0  # seconds; the host itself gives everything 20 s to end in order
+_MOMENT = 1.0  # seconds
 
 
 class Ended(Exception):
@@ -79,25 +80,27 @@ class Child:
     def _address(self) -> tuple[str, int]:
         """Port 0 while it does not listen yet."""
         try:
-            host, _, port = str(self.ask("status")["inputs"][0]).rpartition(":")
-        except Problem:
+            host, _, port = str(next(ask(self.data, "status"))["inputs"][0]).rpartition(":")
+        except (Problem, StopIteration, OSError):
             return "", 0
         return host, int(port)
 
-    def alive(self) -> None:
-        """Raises `Ended` if it is not."""
-        if self._process is None or (status := self._process.poll()) is not None:
-            raise Ended(f"the sidecar ended by itself, with status {status}", self.tail())
+    def alive(self, moment: float = 0.0) -> None:
+        """Raises `Ended` if it is not, or is no more within a `moment` (seconds): a connection breaks before the process is gone."""
+        if self._process is None:
+            raise Ended("the sidecar was stopped", [])
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            raise Ended(f"the sidecar ended by itself, with status {self._process.wait(moment)}", self.tail())
 
     def ask(self, call: str, **args: Any) -> Any:
         """The one item that it answers to a control call."""
         try:
             return next(ask(self.data, call, **args))
         except Problem:
-            self.alive()
+            self.alive(_MOMENT)
             raise
         except (StopIteration, OSError, msgspec.DecodeError):
-            self.alive()
+            self.alive(_MOMENT)
             raise Ended(f"the sidecar gave no answer to `{call}`", self.tail()) from None
 
     def follow(self) -> Iterator[dict[str, Any]]:

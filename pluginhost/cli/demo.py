@@ -33,8 +33,6 @@ _NEXT = (
     ("point a shipper at it", "pluginhost conf fluentd (or fluent-bit, logstash)"),
     ("read on", "README.md"),
 )
-
-
 _WITH_TIME, _WITH_ID = 90, 104  # characters that make room for them beside the headlines of the analyzers that come along
 _SHOWN = 10  # of each kind of mistake
 _Alerts = Counter[tuple[str, int]]
@@ -150,7 +148,7 @@ def _send(child: Child, screen: Screen, items: list[Item], to: tuple[str, int], 
     with contextlib.closing(sender):
         for done, item in enumerate(items, 1):
             if not sender.emit_with_time(item.tag, EventTime.from_unix_nano(item.time), item.record):
-                child.alive()
+                child.alive(moment=1.0)
                 raise Ended(f"record {done:,} could not be sent: {sender.last_error}", child.tail())
             screen.moved("sending", done)
             if rate and (ahead := began + done / rate - time.monotonic()) > 0.01:

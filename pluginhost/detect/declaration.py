@@ -15,7 +15,7 @@ from typing import Any, Literal, overload
 
 import msgspec
 
-from ..match import EVERYTHING, Node, parse
+from ..match import EVERYTHING, Node, parse_with_warnings
 from ..options import Duration
 from ..problem import Place, Problem
 from .state import State, Table, Timers
@@ -62,7 +62,8 @@ class Declared(msgspec.Struct, frozen=True):
 
 
 class Analyzer:
-    """A declared analyzer. `states` and `tables` are parameters by name, in order; `options` those that can be set."""
+    """A declared analyzer. `states` and `tables` are parameters by name, in order; `options` those that can be set,
+    `warnings` what the author of its `where` should know."""
 
     def __init__(self, body: Callable[..., Any], declared: Declared, place: Place, migrate: Callable[[Any], Any] | None = None,
                  name: str | None = None) -> None:  # fmt: skip
@@ -76,7 +77,7 @@ class Analyzer:
         self.examples: list[Example] = []
         self._parameters()
         self._check()
-        self.predicate = self._where()
+        self.predicate, self.warnings = self._where()
 
     def _parameters(self) -> None:
         handler = getattr(self.body, "on_event", self.body)
@@ -118,14 +119,18 @@ class Analyzer:
             raise self._problem("analyzer.timers", f"{self.name} sets timers but has no method on_timer",
                                 "write a class with on_event and on_timer")  # fmt: skip
 
-    def _where(self) -> Node:
+    def _where(self) -> tuple[Node, tuple[str, ...]]:
+        """The predicate, and what its author should know about it."""
         if not self.declared.where:
-            return EVERYTHING
+            return EVERYTHING, ()
         try:
-            return parse(self.declared.where)
+            node, warnings = parse_with_warnings(self.declared.where)
         except Problem as problem:
+            column = problem.where.column if isinstance(problem.where, Place) else 0
             problem.what = f"{self.name}: where: {problem.what}"
+            problem.where = Place(self.place.file, self.place.line, column, self.declared.where)
             raise
+        return node, tuple(warnings)
 
     def _problem(self, code: str, what: str, todo: str) -> Problem:
         return Problem(code, what, where=self.place, todo=todo)

@@ -16,7 +16,7 @@ from ..events.mapping import Mappings
 from ..problem import Place, Problem
 from ..store.row import Kind, Row
 from ..wire.chunk import Columns
-from .generations import Module, describe, options, ready
+from .generations import Module, describe, fitted, ready
 from .items import Result, Tick
 from .loader import Bundle
 from .pipeline import Pipeline
@@ -50,7 +50,7 @@ def judge(unit: Unit, example: Example, mappings: Mappings, file: str) -> Proble
     """What is wrong with the example, or None."""
     place = Place(file, example.where.line) if example.where.file != file else example.where
     try:
-        given = options(unit.analyzer, example.options, f"{unit.name}: an example's options")
+        given = fitted(unit.analyzer, example.options, f"{unit.name}: an example's options")
         fresh = Unit(unit.analyzer, {**unit.options, **given}, unit.rule.ruleset, unit.sources)
         result = _run(fresh, example, mappings)
     except Problem as problem:
@@ -66,8 +66,8 @@ def judge(unit: Unit, example: Example, mappings: Mappings, file: str) -> Proble
     if wanted is None:
         return None
     first = f", the first at record {result.findings[0].index + 1}: {result.findings[0].message}" if result.findings else ""
-    told = f"{unit.name}: expected {wanted}, got {len(result.findings) or 'none'}{first}"
-    return Problem("analyzer.example", told, where=place, todo=_why(fresh, unit.analyzer, len(example.records)))
+    why = _why(fresh, unit.analyzer, len(example.records))
+    return Problem("analyzer.example", f"{unit.name}: expected {wanted}, got {len(result.findings) or 'none'}{first}; {why}", where=place)
 
 
 def _verdict(example: Example, alerts: int) -> str | None:

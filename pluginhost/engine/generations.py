@@ -20,7 +20,7 @@ from ..problem import Problem
 from .loader import Bundle, load
 from .unit import Unit
 
-__all__ = ["Generations", "Info", "Manifest", "Module", "describe", "options", "ready"]
+__all__ = ["Generations", "Info", "Manifest", "Module", "describe", "fitted", "ready"]
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -40,6 +40,7 @@ class Info(msgspec.Struct, frozen=True):
     options: dict[str, Any]
     examples: int
     line: int
+    warnings: tuple[str, ...] = ()
 
 
 class Module(msgspec.Struct, frozen=True):
@@ -140,16 +141,17 @@ def _info(unit: Unit) -> Info:
     one, declared = unit.analyzer, unit.analyzer.declared
     shown = {name: value if isinstance(value, (str, int, float, bool, type(None))) else str(value) for name, value in unit.options.items()}
     return Info(one.name, one.title, one.doc, declared.where, declared.key, declared.group, declared.tags, declared.pinned, one.shape,
-                one.has_timers or bool(one.tables), one.migrate is not None, shown, len(one.examples), one.place.line)  # fmt: skip
+                one.has_timers or bool(one.tables), one.migrate is not None, shown, len(one.examples), one.place.line,
+                one.warnings)  # fmt: skip
 
 
 def ready(made: Bundle, given: Mapping[str, Mapping[str, Any]]) -> list[Unit]:
     """The bundle's analyzers, loaded and given their options; a `Problem` if either cannot be done."""
     sources = {made.file: made.source, **{str(Path(made.file).with_name(f"{name}.py")): text for name, text in made.helpers.items()}}
-    return [Unit(one, options(one, given.get(one.name, {}), f"$.options.{one.name}"), made.name, sources) for one in load(made)]
+    return [Unit(one, fitted(one, given.get(one.name, {}), f"$.options.{one.name}"), made.name, sources) for one in load(made)]
 
 
-def options(one: Analyzer, given: Mapping[str, Any], at: str) -> dict[str, Any]:
+def fitted(one: Analyzer, given: Mapping[str, Any], at: str) -> dict[str, Any]:
     """The options `given` to an analyzer as the types it declares; a `Problem` naming `at` if one is unknown or does not fit."""
     unknown = given.keys() - one.options.keys()
     if unknown:

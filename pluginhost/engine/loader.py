@@ -164,6 +164,11 @@ def place_of(error: BaseException, sources: Mapping[str, str]) -> Place | None:
     last = frames[-1]
     lines = sources[last.filename].splitlines()
     text = lines[last.lineno - 1] if last.lineno and last.lineno <= len(lines) else ""
-    column = (last.colno or 0) + 1 if last.colno is not None else len(text) - len(text.lstrip()) + 1
-    width = last.end_colno - last.colno if last.end_lineno == last.lineno and last.end_colno and last.colno is not None else len(text)
-    return Place(last.filename, last.lineno or 0, column, text, max(width, 1))
+    start = _characters(text, last.colno) if last.colno is not None else len(text) - len(text.lstrip())
+    end = _characters(text, last.end_colno) if last.end_colno is not None and last.end_lineno == last.lineno else len(text)
+    return Place(last.filename, last.lineno or 0, start + 1, text, max(end - start, 1))
+
+
+def _characters(text: str, size: int) -> int:
+    """How many characters the first `size` bytes of a line are: a traceback counts bytes."""
+    return len(text.encode()[:size].decode("utf-8", "ignore"))

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from ..problem import Problem
+from ..problem import Problem, printable
 from .checker import Candidate, Verdict
 from .generations import Generations, Manifest, Module
 from .link import Framed, frame
@@ -147,6 +147,9 @@ class Reloader:
             return
         self.problems.pop(name, None)
         modules[name], bundles[name] = module, made
+        for info in module.analyzers:
+            for warning in info.warnings:
+                log.warning("%s: %s: where: %s", name, info.name, printable(warning))
 
     def _passed(self, verdict: Verdict, modules: Mapping[str, Module], name: str, reset: tuple[str, ...]) -> Module:
         if verdict.module is None:

@@ -11,7 +11,7 @@ import msgspec
 from ..engine.parts import find, names
 from ..match import Node, parse
 from ..options import Duration, Size, Tree, build, doc, read
-from ..problem import Problem, Problems
+from ..problem import Place, Problem, Problems
 
 __all__ = ["Config", "Journal", "Part", "Route", "configure", "default_file"]
 
@@ -95,8 +95,12 @@ def default_file() -> Path | None:
 def configure(file: Path | None) -> Configured:
     """The configuration in `file`, or the defaults; raises `Problems` with everything that is wrong with it."""
     tree = read(file) if file is not None else Tree({}, "defaults")
-    config = build(Config, tree)
     found: list[Problem] = []
+    config = Config()
+    try:
+        config = build(Config, tree)
+    except Problems as problems:
+        found += problems.found
     inputs = _parts("inputs", config.inputs, tree, found)
     outputs = _parts("outputs", config.outputs, tree, found)
     if found:
@@ -106,8 +110,11 @@ def configure(file: Path | None) -> Configured:
 
 def _parts(group: str, given: list[dict[str, Any]], tree: Tree, found: list[Problem]) -> tuple[Part, ...]:
     parts: list[Part] = []
-    if group not in tree.value:
-        tree = Tree({**tree.value, group: given}, tree.file)
+    written = tree.value.get(group) if isinstance(tree.value, dict) else None
+    if written is None:
+        tree = Tree({group: given}, tree.file)
+    elif isinstance(written, list):  # also when something else in the file is wrong: every mistake is told at once
+        given = [one for one in written if isinstance(one, dict)]
     for index, one in enumerate(given):
         try:
             parts.append(_part(group, index, one, tree, {part.name for part in parts}))
@@ -147,6 +154,7 @@ def _when(query: str, at: str, tree: Tree, path: tuple[str | int, ...]) -> Node:
     try:
         return parse(query)
     except Problem as problem:
+        place, column = tree.place((*path, "when")), problem.where.column if isinstance(problem.where, Place) else 0
         problem.what = f"{at}: {problem.what}"
-        problem.still = problem.still or str(tree.file)
+        problem.where = Place(place.file, place.line, column, query) if isinstance(place, Place) else place
         raise

@@ -1,7 +1,7 @@
 """`control.sock`: how the command line speaks to the host that runs. JSON lines over a Unix socket in the data folder.
 
-A request is `{"call": name, "args": {…}}`. Answers are `{"item": …}` lines, then `{"end": true}` or `{"problem": page}`. Whoever may
-open the data folder (mode 0700) may ask.
+A request is `{"call": name, "args": {…}}`. Answers are `{"item": …}` lines, then `{"end": true}` or
+`{"problem": {"code", "what", "todo"}}`. Whoever may open the data folder (mode 0700) may ask.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ async def _answers(calls: dict[str, Answers], line: bytes) -> AsyncIterator[dict
         async for item in call(**(request.get("args") or {})):
             yield {"item": item}
     except Problem as problem:
-        yield {"problem": problem.page()}
+        yield {"problem": {"code": problem.code, "what": problem.what, "todo": problem.todo}}
     except (msgspec.MsgspecError, TypeError) as error:
-        yield {"problem": f"control.request: {error}"}
+        yield {"problem": {"code": "control.request", "what": str(error), "todo": None}}
     else:
         yield {"end": True}
 
@@ -93,7 +93,7 @@ def ask(data: Path, call: str, **args: Any) -> Iterator[Any]:
             for line in lines:
                 answer = msgspec.json.decode(line)
                 if "problem" in answer:
-                    raise Problem("host.refused", str(answer["problem"]))
+                    raise Problem(answer["problem"]["code"], answer["problem"]["what"], todo=answer["problem"]["todo"])
                 if "end" in answer:
                     return
                 yield answer["item"]

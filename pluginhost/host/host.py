@@ -96,8 +96,9 @@ class Host:
     def _check_shards(self) -> None:
         there = len(list(self.data.glob("shard-*.db")))
         if there and there != self.config.workers:
-            raise Problem("host.workers", f"the data folder was made by {there} workers, not {self.config.workers}", where=str(self.data),
-                          todo=f"set `workers: {there}`, or begin with an empty data folder")  # fmt: skip
+            told = f"the data folder holds the state of {there} workers, not of {self.config.workers}"
+            raise Problem("host.workers", told, where=str(self.data),
+                          todo="set `workers` as it was; if a shard's file was lost, restore the folder from a backup")  # fmt: skip
 
     def _input(self, part: Part) -> Input:
         async def accept(chunk: Chunk, *, source: str) -> Receipt:
@@ -254,9 +255,8 @@ class Host:
                 await self._within(self.store.drop_output, name)
                 log.warning("output %s is no longer configured: %d alerts that waited for it stay in the embedded store only", name, count)
         while True:
-            while await self._within(lambda: self.store.prune(0, self.config.keep_alerts)):
-                await asyncio.sleep(0.1)
-            await asyncio.sleep(600)
+            pruned = await self._within(self.store.prune, 0, self.config.keep_alerts)
+            await asyncio.sleep(0.1 if pruned else 600)  # a slice at a time, so that the desk is never kept waiting
 
 
 def _unsynced(_: int) -> None:

@@ -14,8 +14,7 @@ import pytest
 
 from ..detect.declaration import Analyzer, Example
 from ..engine.gate import START, judge, rows
-from ..engine.generations import options as chosen
-from ..engine.generations import ready
+from ..engine.generations import fitted, ready
 from ..engine.items import Tick
 from ..engine.loader import bundle, is_analyzer_file
 from ..engine.parts import mappings
@@ -81,7 +80,7 @@ def play() -> Callable[..., list[dict[str, Any]]]:
             wait: str | float = 0, **options: Any) -> list[dict[str, Any]]:  # fmt: skip
         row = rows(records, START, Duration.of(every).ns, tag)
         end = START + len(records) * Duration.of(every).ns + Duration.of(wait).ns
-        unit = Unit(analyzer, chosen(analyzer, options, "play"))
+        unit = Unit(analyzer, fitted(analyzer, options, "play"))
         result = Pipeline([unit], mappings()).run(ShardState(), [*items(row), Tick(1, end, row.arrival)])
         assert not result.failures, result.failures[0].error
         return [msgspec.json.decode(finding.document) for finding in result.findings]

@@ -76,12 +76,11 @@ def of_seconds(value: float | Decimal) -> int | None:
 
 
 def _scaled(value: float | Decimal, unit: int) -> int | None:
-    if isinstance(value, bool):
+    if isinstance(value, bool) or not 0 < value < _END:  # NaN is not either
         return None
-    try:
-        above, below = value.as_integer_ratio()
-    except (ValueError, OverflowError):  # NaN, infinity
-        return None
+    if isinstance(value, Decimal):  # its ratio could be of millions of digits
+        return _representable(int((value * unit).to_integral_value()))
+    above, below = value.as_integer_ratio()
     return _representable((2 * above * unit + below) // (2 * below))
 
 

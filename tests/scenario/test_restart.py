@@ -95,7 +95,7 @@ def test_another_number_of_workers_is_refused_and_nothing_is_touched(sidecar):
     one = sidecar(workers=2).start()
     one.stop()
     one.config["workers"] = 3
-    with pytest.raises(AssertionError, match="made by 2 workers, not 3"):
+    with pytest.raises(AssertionError, match="the state of 2 workers, not of 3"):
         one.start()
 
 
