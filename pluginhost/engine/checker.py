@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from ..problem import Place, Problem
+from ..problem import Place, Problem, printable
 from .gate import check
 from .generations import Module
 from .link import Framed, frame
@@ -52,10 +52,10 @@ class Refusal(msgspec.Struct, frozen=True, tag=True):
     @classmethod
     def of(cls, problem: Problem, file: str) -> Refusal:
         """The refusal that says what `problem` says; `file` where it does not say where."""
-        where = problem.where
+        where, what = problem.where, printable(problem.what)  # printable: what authors raise may be text of no encoding
         if isinstance(where, Place):
-            return cls(problem.code, problem.what, where.file, where.line, where.column, where.text, where.width, problem.todo)
-        return cls(problem.code, problem.what, where or file, todo=problem.todo)
+            return cls(problem.code, what, where.file, where.line, where.column, where.text, where.width, problem.todo)
+        return cls(problem.code, what, where or file, todo=problem.todo)
 
     def problem(self, still: str | None) -> Problem:
         """The problem again, with what still works."""
@@ -91,7 +91,7 @@ def _judged(candidate: Candidate, known: Any) -> Verdict:
     except Problem as problem:
         return Verdict(refusal=Refusal.of(problem, candidate.bundle.file))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an author's file can raise keeps that file out, no more
-        return Verdict(refusal=Refusal("analyzer.import", f"{type(error).__name__}: {error}", candidate.bundle.file))
+        return Verdict(refusal=Refusal("analyzer.import", printable(f"{type(error).__name__}: {error}"), candidate.bundle.file))
 
 
 if __name__ == "__main__":
