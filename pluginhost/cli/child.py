@@ -50,7 +50,7 @@ class Child:
 
     def __enter__(self) -> Self:
         self.config.write_text(_CONFIG)
-        command = (sys.executable, "-m", "pluginhost.cli", "run", "--config", str(self.config))
+        command = (sys.executable, "-m", "pluginhost", "run", "--config", str(self.config))
         with self._log.open("wb") as log:
             # a group of its own: Ctrl-C is for us, and we stop it in order
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)  # noqa: S603 - ourselves

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import keyword
 import re
+import sys
 from pathlib import Path
 
 import click
 
+from ..engine.loader import is_analyzer_file
 from ..problem import Problem
 
 __all__ = ["command"]
+
+_TAKEN = {*keyword.kwlist, *sys.stdlib_module_names, "pluginhost", "pytest"}  # the test beside it imports it by its name
 
 _ANALYZER = '''from pluginhost import Alert, Event, SlidingCount, analyzer
 
@@ -44,8 +49,10 @@ def test_the_limit_is_an_option(play):
 @click.option("--folder", "-d", type=click.Path(path_type=Path, file_okay=False), default="analyzers", show_default=True, help="Where to.")
 def command(name: str, folder: Path) -> None:
     """Write an analyzer NAME with an example, and a test beside it."""
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
         raise Problem("analyzer.name", f"`{name}` is no name for an analyzer", todo="use lower-case letters, digits and _, a letter first")
+    if name in _TAKEN or not is_analyzer_file(folder / f"{name}.py"):
+        raise Problem("analyzer.name", f"`{name}` means something else to Python or pytest", todo="choose another name")
     made = {folder / f"{name}.py": _ANALYZER, folder / f"test_{name}.py": _TEST}
     for path in made:
         if path.exists():

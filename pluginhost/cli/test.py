@@ -20,5 +20,7 @@ def command(paths: tuple[Path, ...]) -> None:
         import pytest  # noqa: PLC0415 - an extra
     except ImportError:
         raise Problem("part.import", "pytest is not installed", todo="pip install 'pluginhost[test]'") from None
-    chosen = [str(path) for path in paths] or ["analyzers"]
-    sys.exit(pytest.main(["--analyzers", "-p", "no:cacheprovider", *chosen]))
+    given = [str(path) for path in paths]
+    chosen = [] if any(Path(one.partition("::")[0]).exists() for one in given) else ["analyzers"]
+    quiet = ("-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")  # pytest would rewrite our plugin
+    sys.exit(pytest.main(["--analyzers", *quiet, *given, *chosen]))

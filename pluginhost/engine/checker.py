@@ -77,7 +77,7 @@ def main(fd: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     known = mappings()
     framed = Framed(Candidate)
-    with socket.socket(fileno=fd) as host:
+    with socket.socket(fileno=fd) as host, contextlib.suppress(ConnectionError):  # a host that died has hung up
         while data := host.recv(1 << 16):
             for candidate in framed.receive(data):
                 host.sendall(frame(_judged(candidate, known)))

@@ -6,6 +6,7 @@ one position and written once the desk has committed that far, so that a replay 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import select
@@ -188,7 +189,7 @@ class Shard:
 def main(fd: int, shard: Shard) -> None:
     """Serves until the host says stop or hangs up."""
     framed = Framed(ToWorker)
-    with socket.socket(fileno=fd) as host:
+    with socket.socket(fileno=fd) as host, contextlib.suppress(ConnectionError):  # a host that died has hung up
         host.sendall(frame(Ready(shard.position, shard.generation)))
         while True:
             if select.select([host], [], [], 1.0)[0]:

@@ -111,11 +111,13 @@ def configure(file: Path | None) -> Configured:
 def _parts(group: str, given: list[dict[str, Any]], tree: Tree, found: list[Problem]) -> tuple[Part, ...]:
     parts: list[Part] = []
     written = tree.value.get(group) if isinstance(tree.value, dict) else None
-    if written is None:
+    if isinstance(written, list):  # also when something else in the file is wrong: every mistake is told at once
+        given = written
+    else:
         tree = Tree({group: given}, tree.file)
-    elif isinstance(written, list):  # also when something else in the file is wrong: every mistake is told at once
-        given = [one for one in written if isinstance(one, dict)]
     for index, one in enumerate(given):
+        if not isinstance(one, dict):
+            continue  # told already
         try:
             parts.append(_part(group, index, one, tree, {part.name for part in parts}))
         except Problems as problems:

@@ -43,11 +43,14 @@ async def serve(data: Path, calls: dict[str, Answers]) -> asyncio.Server:
     (data / "control.sock").unlink(missing_ok=True)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, ValueError):
+        try:
             async for line in _answers(calls, await reader.readline()):
                 writer.write(msgspec.json.encode(line) + b"\n")
                 await writer.drain()
-        writer.close()
+        except (ConnectionError, ValueError, asyncio.CancelledError):
+            pass  # whoever asked is gone, asked with too long a line, or the host stops: this task ends in any case
+        finally:
+            writer.close()
 
     with _short(data) as path:
         server = await asyncio.start_unix_server(answer, path, limit=_LINE)
@@ -88,8 +91,8 @@ def ask(data: Path, call: str, **args: Any) -> Iterator[Any]:
                 peer.connect(path)
         except OSError:
             raise Problem("host.absent", f"no host runs on {data}", todo="start one: pluginhost run") from None
-        peer.sendall(msgspec.json.encode({"call": call, "args": args}) + b"\n")
-        with peer.makefile("rb") as lines:
+        with contextlib.suppress(ConnectionError), peer.makefile("rb") as lines:
+            peer.sendall(msgspec.json.encode({"call": call, "args": args}) + b"\n")
             for line in lines:
                 answer = msgspec.json.decode(line)
                 if "problem" in answer:
@@ -97,3 +100,4 @@ def ask(data: Path, call: str, **args: Any) -> Iterator[Any]:
                 if "end" in answer:
                     return
                 yield answer["item"]
+        raise Problem("host.absent", f"the host on {data} hung up before it had answered", todo="its log may say why; is it stopping?")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import logging
+import os
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import IO, Any
@@ -91,6 +92,9 @@ class Host:
         except OSError:
             raise Problem("host.running", f"another pluginhost runs on {self.data}",
                           todo="stop it, or give this one another `data` folder") from None  # fmt: skip
+        held.truncate(0)
+        held.write(f"{os.getpid()}\n")
+        held.flush()
         return held
 
     def _check_shards(self) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from pluginhost.cli.demo import _Progress, _summary
 
-COMMAND = (sys.executable, "-m", "pluginhost.cli", "demo")
+COMMAND = (sys.executable, "-m", "pluginhost", "demo")
 
 
 def start(folder: Path, *options: str) -> subprocess.Popen[str]:
