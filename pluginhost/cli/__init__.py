@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from importlib import import_module
 from typing import Any
@@ -13,6 +14,7 @@ from ..problem import Problem
 
 __all__ = ["main"]
 
+logging.getLogger("pluginhost").addHandler(logging.NullHandler())  # what is logged is for `run` to show; the others print it themselves
 _COMMANDS = ("run", "check", "test", "new", "list", "alerts", "dead-letters", "reload", "status", "schema", "conf", "demo")
 
 

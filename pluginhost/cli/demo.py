@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -29,8 +31,8 @@ __all__ = ["command"]
 
 _PATIENCE = 30.0  # seconds without any progress
 _NEXT = (
-    ("write an analyzer", "pluginhost new my_analyzer && pluginhost test"),
-    ("point a shipper at it", "pluginhost conf fluentd (or fluent-bit, logstash)"),
+    ("write an analyzer", "{command} new my_analyzer && {command} test"),
+    ("point a shipper at it", "{command} conf fluentd (or fluent-bit, logstash)"),
     ("read on", "README.md"),
 )
 _WITH_TIME, _WITH_ID = 90, 104  # characters that make room for them beside the headlines of the analyzers that come along
@@ -66,10 +68,11 @@ def command(records: int, seed: int, rate: float, keep: Path | None) -> None:
     except KeyboardInterrupt:
         click.echo("interrupted; the sidecar is stopped", err=True)
         sys.exit(130)
-    kept = () if keep is None else (("look at what it kept", f"pluginhost alerts list --config {keep / 'pluginhost.yaml'}"),)
+    kept = () if keep is None else (("look at what it kept", f"{{command}} alerts list --config {keep / 'pluginhost.yaml'}"),)
+    command_ = "pluginhost" if shutil.which("pluginhost") else os.path.relpath(sys.argv[0])
     click.echo()
     for what, how in (*kept, *_NEXT):
-        click.echo(f"{click.style(f'{what:<23}', dim=True)}{how}")
+        click.echo(f"{click.style(f'{what:<23}', dim=True)}{how.replace('{command}', command_)}")
     sys.exit(0 if right else 1)
 
 

@@ -83,6 +83,9 @@ class Worker:
                 for message in framed.receive(data):
                     if isinstance(message, Ready):
                         self.saved = Saved(message.position, message.generation)
+                        if message.position < self._committer.journal.start:
+                            log.error("the state of shard %d is older than the journal: %d rows it has not seen are gone; was its file "
+                                      "lost or restored?", self.shard, self._committer.journal.start - message.position)  # fmt: skip
                         self._ready(self.shard)
                         feeding = tasks.create_task(self._feed(message.position))
                     elif isinstance(message, Report):

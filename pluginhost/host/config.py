@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -111,38 +113,49 @@ def configure(file: Path | None) -> Configured:
 def _parts(group: str, given: list[dict[str, Any]], tree: Tree, found: list[Problem]) -> tuple[Part, ...]:
     parts: list[Part] = []
     written = tree.value.get(group) if isinstance(tree.value, dict) else None
-    if isinstance(written, list):  # also when something else in the file is wrong: every mistake is told at once
-        given = written
-    else:
+    if written is None:
         tree = Tree({group: given}, tree.file)
+    else:
+        given = written if isinstance(written, list) else []  # what is no list, or no mapping in it, was told already
     for index, one in enumerate(given):
         if not isinstance(one, dict):
-            continue  # told already
-        try:
-            parts.append(_part(group, index, one, tree, {part.name for part in parts}))
-        except Problems as problems:
-            found += problems.found
-        except Problem as problem:
-            problem.where = problem.where or tree.place((group, index))
-            found.append(problem)
+            continue
+        with _kept(found):
+            part = _part(group, index, one, tree, found)
+            if part.name in {other.name for other in parts}:
+                raise Problem("config.twice", f"$.{group}[{index}]: there are two {group} called `{part.name}`",
+                              where=tree.place((group, index)), todo="give one a `name`")  # fmt: skip
+            parts.append(part)
     return tuple(parts)
 
 
-def _part(group: str, index: int, one: dict[str, Any], tree: Tree, taken: set[str]) -> Part:
-    at = f"$.{group}[{index}]"
+@contextlib.contextmanager
+def _kept(found: list[Problem]) -> Iterator[None]:
+    """Keeps what is wrong, so that all of it is told at once."""
+    try:
+        yield
+    except Problems as problems:
+        found += problems.found
+    except Problem as problem:
+        found.append(problem)
+
+
+def _part(group: str, index: int, one: dict[str, Any], tree: Tree, found: list[Problem]) -> Part:
+    at, path = f"$.{group}[{index}]", (group, index)
     if "type" not in one:
-        raise Problem("config.missing", f"{at}.type is missing", where=tree.place((group, index)))
-    type_ = find(group, str(one["type"]), f"{at}.type")
-    routed = tuple(field for field in ("when", "analyzers", "name") if group == "outputs" or field == "name")
-    options = build(type_.Options, tree, (group, index), skip=("type", *routed))
-    options = _beside(options, tree)
-    shared = tuple(field for field in one if field not in routed)
-    route = build(Route, tree, (group, index), skip=shared)
-    name = route.name or str(one["type"])
-    if name in taken:
-        raise Problem("config.twice", f"{at}: there are two {group} called `{name}`", where=tree.place((group, index)),
-                      todo="give one a `name`")  # fmt: skip
-    return Part(name, type_, options, route, _when(route.when, f"{at}.when", tree, (group, index)) if route.when else None)
+        raise Problem("config.missing", f"{at}.type is missing", where=tree.place(path))
+    try:
+        type_ = find(group, str(one["type"]), f"{at}.type")
+    except Problem as problem:
+        problem.where = tree.place((*path, "type"))
+        raise
+    routed = ("when", "analyzers", "name") if group == "outputs" else ("name",)
+    route, when = Route(), None
+    with _kept(found):
+        route = build(Route, tree, path, skip=tuple(field for field in one if field not in routed))
+        when = _when(route.when, f"{at}.when", tree, path) if route.when else None
+    options = _beside(build(type_.Options, tree, path, skip=("type", *routed)), tree)
+    return Part(route.name or str(one["type"]), type_, options, route, when)
 
 
 def _beside(options: Any, tree: Tree) -> Any:

@@ -75,8 +75,10 @@ def test_what_we_sent_is_refused_when_it_comes_in_again(sidecar):
 
 
 def test_a_file_output_gets_what_its_query_wants(sidecar):
-    one = sidecar(analyzers=["shipped"], outputs=[{"type": "file", "path": "high.ndjson", "when": "log.level:high AND source.ip:203.0.113.0\\/24"},
-                                                  {"type": "file", "name": "all", "path": "all.ndjson"}])  # fmt: skip
+    one = sidecar(analyzers=["shipped"], outputs=[
+        {"type": "file", "path": "high.ndjson", "when": "log.level:high AND source.ip:203.0.113.0\\/24"},
+        {"type": "file", "name": "all", "path": "all.ndjson"},
+    ])  # fmt: skip
     one.start()
     line = '{} - - [21/Nov/2026:10:00:00 +0000] "GET /../etc/passwd HTTP/1.1" 404 12 "-" "curl"'
     sender = Sender(one.forward, "auth.sshd")

@@ -54,7 +54,8 @@ class Sidecar:
         (self.folder / "pluginhost.yaml").write_text(json.dumps(self.config))
         with (self.folder / "log").open("ab") as log:
             command = [*before, sys.executable, "-m", "pluginhost", "run"]
-            self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+            self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                            start_new_session=True)  # fmt: skip
         try:
             until(self._ready, 30, "readiness")
         except AssertionError:
