@@ -20,3 +20,8 @@ def sidecar(tmp_path):
     yield make
     for one in made:
         one.kill()
+
+
+def pytest_make_parametrize_id(config, val, argname):
+    """Bytes are named by their length: some hold a time, and parallel runs need the same names in every process."""
+    return f"{argname}-{len(val)}B" if isinstance(val, bytes) else None

@@ -48,6 +48,8 @@ def test_an_example_that_comes_out_as_it_says(example):
          "analyzer.example: probe: expected no alert, got 1, the first at record 2: seen me; 3 of 3 records matched `where`"),
         ("probe.fires_on([A] * 3, alerts=2)",
          "analyzer.example: probe: expected 2 alerts, got 1, the first at record 2: seen me; 3 of 3 records matched `where`"),
+        ("probe.fires_on([A, A, {**A, 'k': 'y'}] * 2, alerts=1)",
+         "analyzer.example: probe: expected 1 alerts, got 2, the first at record 2: seen me; 6 of 6 records matched `where`"),
         ("probe.fires_on(A, limt=1)", "config.unknown: probe: an example's options.limt: probe has no option `limt`"),
         ("probe.fires_on(A, limit='x')", "config.value: probe: an example's options.limit: expected `int`, got text"),
         ("probe.fires_on([5])", "analyzer.example: probe: an example that is no text or record: 'int' object is not iterable"),

@@ -142,6 +142,7 @@ def test_nothing_is_left_behind(folder):
         load(bundle(file))
     refused(folder(main="import _rules\n1/0"))
     assert (set(sys.modules) - before, sys.path) == (set(), path)
+    assert not [name for name in sys.modules if "dropped_in" in name]
 
 
 POSTPONED = """\
