@@ -160,7 +160,6 @@ def test_a_garbage_record_does_not_break_it(record):
      {"observer": []}, {"tags": "x"},
      {"event.category": "malware"}, {"related": 5}, {"threat": 5}, {"source": "x", "source.ip": "y"}, {"a..b": 1, "": 2, "x": object(),
       "y": float("nan")}],
-    ids=repr,
 )  # fmt: skip
 def test_odd_fields_of_an_author_do_not_break_it(fields):
     whole = made(Alert("low", "x", fields=fields), {"message": "m"})
