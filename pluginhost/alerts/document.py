@@ -18,13 +18,22 @@ from ..events.event import Event
 from ..wire.times import iso
 from .sanitise import clean
 
-__all__ = ["ECS_VERSION", "EVIDENCE", "Rule", "document", "merge"]
+__all__ = ["CATEGORIES", "ECS_VERSION", "EVIDENCE", "OUTCOMES", "Rule", "document", "merge"]
 
 ECS_VERSION = "8.17.0"
 EVIDENCE = 10
 """The most contributing events an alert keeps."""
 
 _LISTS = ("keywords", "ips")
+CATEGORIES = frozenset((
+    "api", "authentication", "configuration", "database", "driver", "email", "file", "host", "iam", "intrusion_detection", "library",
+    "malware", "network", "package", "process", "registry", "session", "threat", "vulnerability", "web",
+))  # fmt: skip
+"""What ECS allows in `event.category`."""
+
+OUTCOMES = frozenset(("failure", "success", "unknown"))
+"""What ECS allows in `event.outcome`."""
+
 _TECHNIQUE = "https://attack.mitre.org/techniques/"
 
 
@@ -60,7 +69,9 @@ def document(rule: Rule, alert: Alert, *, event: Event | None, key: Mapping[str,
         "observer": {"vendor": "pluginhost", "product": "pluginhost", "type": "ids", "version": __version__},
         "pluginhost": {"analyzer": rule.id, "alert": {"fingerprint": fingerprint, "count": count}},
     })  # fmt: skip
-    made["event"].setdefault("category", ["intrusion_detection"])
+    made["event"]["category"] = _allowed(made["event"].get("category"), CATEGORIES) or ["intrusion_detection"]
+    if not _allowed(made["event"].get("outcome"), OUTCOMES):
+        made["event"].pop("outcome", None)
     made["event"]["type"] = ["info"]
     made["event"]["risk_score_norm"] = made["event"]["risk_score"]
     if alert.techniques:
@@ -84,12 +95,19 @@ def _techniques(ids: tuple[str, ...]) -> dict[str, list[str]]:
     return {"id": list(ids), "reference": [f"{_TECHNIQUE}{one.replace('.', '/')}/" for one in ids]}
 
 
+def _allowed(value: Any, words: frozenset[str]) -> list[str]:
+    """Those of a field's values that ECS allows; a shipper may write there what it likes."""
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str) and one in words]
+
+
 def _related(made: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The entities that the alert names, each kind without repetition."""
+    """The entities that the alert names, and those the record named itself, each kind without repetition."""
+    own = made.get("related")
     wanted = {"ip": ("source.ip", "destination.ip", "client.ip", "server.ip"), "user": ("user.name",), "hosts": ("host.name",)}
     found: dict[str, list[str]] = {}
     for kind, fields in wanted.items():
         values = [value for field in fields if isinstance(value := _get(made, field), str) and value]
+        values += [one for one in (own or {}).get(kind) or () if isinstance(one, str)] if isinstance(own, dict) else []
         if values:
             found[kind] = list(dict.fromkeys(values))
     return found

@@ -69,7 +69,8 @@ def command(records: int, seed: int, rate: float, keep: Path | None) -> None:
         click.echo("interrupted; the sidecar is stopped", err=True)
         sys.exit(130)
     kept = () if keep is None else (("look at what it kept", f"{{command}} alerts list --config {keep / 'pluginhost.yaml'}"),)
-    command_ = "pluginhost" if shutil.which("pluginhost") else os.path.relpath(sys.argv[0])
+    here = Path(sys.argv[0])
+    command_ = os.path.relpath(here) if here.name == "pluginhost" and not shutil.which("pluginhost") else "pluginhost"
     click.echo()
     for what, how in (*kept, *_NEXT):
         click.echo(f"{click.style(f'{what:<23}', dim=True)}{how.replace('{command}', command_)}")

@@ -47,8 +47,14 @@ def command(config: Path | None, verbose: bool) -> None:
     try:
         asyncio.run(_run(config))
     except* Problem as problems:
-        raise problems.exceptions[0] from None
+        raise _first(problems) from None
     sys.exit(0)
+
+
+def _first(group: BaseExceptionGroup[Problem]) -> Problem:
+    """The first problem of a group, however deep."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 async def _run(config: Path | None) -> None:

@@ -107,8 +107,9 @@ class Desk:
 
     def _complain(self, failure: Failure) -> None:
         self._counts["failures"] += failure.count
-        log.warning("analyzer %s raised at row %d, record %d (%d times in a row): %s\n%s", failure.analyzer, failure.offset, failure.index,
-                    failure.count, printable(failure.error, 500), printable(failure.where, 500))  # fmt: skip
+        where = "".join(f"\n{line}" for line in failure.place.lines()) if failure.place else ""
+        log.warning("analyzer %s raised at row %d, record %d (%d times in a row): %s%s", failure.analyzer, failure.offset, failure.index,
+                    failure.count, printable(failure.error, 500), where)  # fmt: skip
 
     async def run(self) -> None:
         """Commits whatever is complete until cancelled; what comes during one commit goes into the next."""

@@ -6,25 +6,26 @@ code; the host lets a separate process do it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from ..detect.declaration import Analyzer, Example
 from ..events.mapping import Mappings
+from ..events.slice import Slice
 from ..problem import Place, Problem
 from ..store.row import Kind, Row
 from ..wire.chunk import Columns
 from .generations import Module, describe, fitted, ready
-from .items import Result, Tick
+from .items import Item, Result, Tick
 from .loader import Bundle
 from .pipeline import Pipeline
 from .splitter import items
 from .state import ShardState
 from .unit import Unit
 
-__all__ = ["START", "check", "judge", "rows"]
+__all__ = ["START", "check", "judge", "rows", "ticking"]
 
 START = 1_767_225_600_000_000_000
 """When the first record of an example happens: 2026-01-01T00:00:00Z, in ns."""
@@ -38,17 +39,17 @@ def check(made: Bundle, options: Mapping[str, Mapping[str, Any]], mappings: Mapp
     lines = made.source.splitlines()
     for unit in units:
         for example in unit.analyzer.examples:
-            problem = judge(unit, example, mappings, made.file)
+            problem = judge(unit, example, mappings)
             if problem is not None:
-                if isinstance(problem.where, Place) and not problem.where.text and problem.where.line <= len(lines):
+                if isinstance(problem.where, Place) and problem.where.file == made.file and not problem.where.text:
                     problem.where = Place(problem.where.file, problem.where.line, 0, lines[problem.where.line - 1])
                 raise problem
     return describe(made, units, options)
 
 
-def judge(unit: Unit, example: Example, mappings: Mappings, file: str) -> Problem | None:
+def judge(unit: Unit, example: Example, mappings: Mappings) -> Problem | None:
     """What is wrong with the example, or None."""
-    place = Place(file, example.where.line) if example.where.file != file else example.where
+    place = example.where
     try:
         given = fitted(unit.analyzer, example.options, f"{unit.name}: an example's options")
         fresh = Unit(unit.analyzer, {**unit.options, **given}, unit.rule.ruleset, unit.sources)
@@ -60,8 +61,8 @@ def judge(unit: Unit, example: Example, mappings: Mappings, file: str) -> Proble
         return Problem("analyzer.example", f"{unit.name}: an example that is no text or record: {error}", where=place)
     if result.failures:
         failure = result.failures[0]
-        return Problem("analyzer.example", f"{unit.name}: {failure.error}, at record {failure.index + 1} of an example", where=place,
-                       todo=failure.where or None)  # fmt: skip
+        told = f"{unit.name}: {failure.error}, at record {failure.index + 1} of the example in line {place.line}"
+        return Problem("analyzer.example", told, where=failure.place or place)
     wanted = _verdict(example, len(result.findings))
     if wanted is None:
         return None
@@ -90,8 +91,16 @@ def _why(unit: Unit, analyzer: Analyzer, records: int) -> str:
 def _run(unit: Unit, example: Example, mappings: Mappings) -> Result:
     pipeline, state = Pipeline([unit], mappings), ShardState()
     row = rows(example.records, START, example.every, example.tag)
-    fed = [*items(row), Tick(1, START + len(example.records) * example.every + example.wait, row.arrival)]
-    return pipeline.run(state, fed)
+    return pipeline.run(state, ticking(items(row), START + len(example.records) * example.every + example.wait))
+
+
+def ticking(records: Iterable[Item], end: int) -> Iterator[Item]:
+    """The records with time passing between them, and up to `end` (ns) behind them, as a host's ticks would tell."""
+    for one in records:
+        if isinstance(one, Slice):
+            yield Tick(one.offset, one.time, one.arrival)
+        yield one
+    yield Tick(1, end, end)
 
 
 def rows(records: Sequence[Any], start: int, every: int, tag: str) -> Row:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from ..detect.declaration import Analyzer
-from ..options import close, convert
+from ..options import Secret, close, convert
 from ..problem import Problem
 from .loader import Bundle, load
 from .unit import Unit
@@ -139,7 +139,7 @@ def describe(made: Bundle, units: Iterable[Unit], given: Mapping[str, Mapping[st
 
 def _info(unit: Unit) -> Info:
     one, declared = unit.analyzer, unit.analyzer.declared
-    shown = {name: value if isinstance(value, (str, int, float, bool, type(None))) else str(value) for name, value in unit.options.items()}
+    shown = {name: _shown(value) for name, value in unit.options.items()}
     return Info(one.name, one.title, one.doc, declared.where, declared.key, declared.group, declared.tags, declared.pinned, one.shape,
                 one.has_timers or bool(one.tables), one.migrate is not None, shown, len(one.examples), one.place.line,
                 one.warnings)  # fmt: skip
@@ -179,3 +179,10 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _shown(value: Any) -> Any:
+    """An option's value as people may see it."""
+    if isinstance(value, Secret):
+        return "…"
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from ..events.slice import Slice
+from ..problem import Place
 
 __all__ = ["Failure", "Finding", "Item", "Made", "Result", "TableUpdate", "Tick"]
 
@@ -62,11 +63,11 @@ class Made(msgspec.Struct, frozen=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """An analyzer raised or returned nonsense at a record. `where` is the author's line; `count` is 1 or more of the same."""
+    """An analyzer raised or returned nonsense at a record. `place` is the author's line; `count` is 1 or more of the same."""
 
     analyzer: str
     error: str
-    where: str
+    place: Place | None
     offset: int
     index: int
     count: int = 1

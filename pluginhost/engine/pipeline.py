@@ -16,6 +16,7 @@ import msgspec
 
 from ..alerts.document import document
 from ..alerts.ids import chained_id, event_id, fingerprint, record_id, timer_event_id
+from ..alerts.sanitise import plain
 from ..detect.finding import Alert, Derived, Timer
 from ..events.event import Event
 from ..events.keys import key_bytes, key_group, shard, show
@@ -170,9 +171,16 @@ class Pipeline:
             last = result.failures[-1]
             result.failures[-1] = msgspec.structs.replace(last, count=last.count + 1)
             return
-        place = place_of(error, unit.sources)
-        where = "\n".join(place.lines()) if place else ""
-        result.failures.append(Failure(unit.name, f"{type(error).__name__}: {error}"[:500], where, origin.offset, origin.index))
+        result.failures.append(Failure(unit.name, _said(error), place_of(error, unit.sources), origin.offset, origin.index))
+
+
+def _said(error: BaseException) -> str:
+    """What was raised, as text that can travel: its own `str` is the author's code too."""
+    try:
+        told = f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - see above
+        told = type(error).__name__
+    return str(plain(told[:500]))
 
 
 def _several(given: Any) -> Iterable[Any]:
@@ -199,7 +207,7 @@ def _finding(unit: Unit, cell: Cell, key: bytes, alert: Alert, origin: _Origin, 
     named: Mapping[str, Any] = dict(zip(unit.key, show(key), strict=False)) if unit.key else {}
     made = document(unit.rule, alert, event=event, key=named, event_id=id_, fingerprint=print_, time=origin.time, window=window)
     body = msgspec.json.encode(made)
-    return Finding(origin.offset, origin.index, unit.name, n, id_, print_, origin.time, alert.severity, alert.message, body)
+    return Finding(origin.offset, origin.index, unit.name, n, id_, print_, origin.time, alert.severity, plain(alert.message), body)
 
 
 def _derived(unit: Unit, key: bytes, record: Derived, origin: _Origin, n: int) -> Made:
@@ -209,6 +217,8 @@ def _derived(unit: Unit, key: bytes, record: Derived, origin: _Origin, n: int) -
     base = _id_of(origin.slice) if origin.slice else timer_event_id(unit.name, key, *_timer(origin), 0)
     raw = msgspec.msgpack.encode(dict(record.record))
     time = origin.time if record.time is None else record.time
-    return Made(origin.offset, chained_id(base, unit.name, n), unit.name, str(record.tag), time, raw, hop)
+    if not isinstance(time, int) or not 0 <= time < 1 << 63:
+        raise ValueError(f"a record's time is in ns UTC, not {time!r}")
+    return Made(origin.offset, chained_id(base, unit.name, n), unit.name, plain(str(record.tag)), time, raw, hop)
 
 

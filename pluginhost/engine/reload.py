@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from ..options import close
 from ..problem import Problem, printable
 from .checker import Candidate, Verdict
 from .generations import Generations, Manifest, Module
@@ -89,7 +90,7 @@ class Reloader:
         self._folders, self._options, self._generations, self._checker = tuple(folders), options, generations, checker
         self.manifest = generations.latest() or Manifest(0, ())
         self.problems: dict[str, Problem] = {}
-        self._looks: dict[str, tuple[str, str]] = {}
+        self._looks: dict[str, str] = {}  # the digest each file was last tried with
         self._missing: set[str] = set()
         self._lock = asyncio.Lock()
 
@@ -99,8 +100,12 @@ class Reloader:
 
     async def scan(self, reset: Iterable[str] = ()) -> Manifest | None:
         """The next generation, stored and ready to be swapped in; None if nothing that runs has changed."""
+        known = [info.name for info in self.manifest.infos()]
+        for name in (reset := tuple(reset)):
+            if name not in known:
+                raise Problem("analyzer.unknown", f"there is no analyzer {name}", todo=close(name, known))
         async with self._lock:
-            return await self._scan(tuple(reset))
+            return await self._scan(reset)
 
     async def _scan(self, reset: tuple[str, ...]) -> Manifest | None:
         modules = {module.file: module for module in self.manifest.modules}
@@ -114,7 +119,12 @@ class Reloader:
             return None
         bundles = {module.file: bundles.get(module.file) or self._generations.bundle(module) for module in made}
         manifest = Manifest(self.manifest.number + 1, made)
-        self._generations.write(manifest, bundles.values())
+        try:
+            self._generations.write(manifest, bundles.values())
+        except OSError as error:
+            log.error("the new generation cannot be stored (%s); what runs goes on", error)  # noqa: TRY400 - no bug of ours
+            self._looks.clear()
+            return None
         self.manifest = manifest
         return manifest
 
@@ -128,16 +138,15 @@ class Reloader:
             return
         current = modules.get(name)
         options = self._options
-        look = (made.digest, repr(sorted((current.options if current else {}).items())))
         mine = {info.name: options.get(info.name, {}) for info in current.analyzers} if current else None
         if current is not None and current.digest == made.digest and current.options == mine:
             if self.problems.pop(name, None) is not None:
                 log.info("%s: back to what runs", name)
-            self._looks[name] = look
+            self._looks[name] = made.digest
             return
-        if self._looks.get(name) == look and not reset:
+        if self._looks.get(name) == made.digest and not reset:
             return  # refused already, and nothing has changed since
-        self._looks[name] = look
+        self._looks[name] = made.digest
         try:
             module = self._passed(await self._checker.check(made, options), modules, name, reset)
         except Problem as problem:
@@ -175,7 +184,11 @@ class Reloader:
 
     def _drop(self, present: set[str], modules: dict[str, Module]) -> None:
         """Lets go of files that are gone; an editor may take a moment between removing and renaming, so twice in a row."""
-        gone = modules.keys() - present
+        away = {name for name in modules if not Path(name).parent.is_dir()}  # a folder that vanished may have been unmounted
+        for name in away - self.problems.keys():
+            gone_folder = Problem("analyzer.folder", "the folder is gone", where=str(Path(name).parent), todo="is it mounted?")
+            self._refuse(name, gone_folder, modules)
+        gone = modules.keys() - present - away
         for name in gone & self._missing if self._looks else gone:
             del modules[name]
         self._missing = gone

@@ -28,6 +28,7 @@ class ShardState:
         self.tables_changed: set[tuple[str, str]] = set()
         self.watermark = 0
         self._due: list[tuple[int, str, bytes, str]] = []
+        self._noted: dict[tuple[str, bytes, str], int] = {}  # each timer's earliest note in `_due`
 
     def restore(self, rows: Iterable[tuple[str, bytes, int, bytes]]) -> None:
         """Takes over packed cells (analyzer, key, touched, blob), idle longest first."""
@@ -85,19 +86,47 @@ class ShardState:
             cells[key] = (touched, unit.migrated(dict(zip(names, unpack(blob), strict=False))))
 
     def index(self, analyzer: str, key: bytes, cell: Cell) -> None:
-        """Notes when the timers of a cell fall due. Notes that no longer hold are skipped when they come up."""
+        """Notes when the timers of a cell fall due."""
         if cell.timers is not None:
             for name, due in cell.timers.moved():
-                heapq.heappush(self._due, (due, analyzer, key, name))
+                self._note(due, analyzer, key, name)
+
+    def _note(self, due: int, analyzer: str, key: bytes, name: str) -> None:
+        """One note is enough for a timer that every event moves on: where it really stands is looked up when that comes up."""
+        if due < self._noted.get((analyzer, key, name), 1 << 63):
+            self._noted[analyzer, key, name] = due
+            heapq.heappush(self._due, (due, analyzer, key, name))
 
     def due(self) -> Iterator[tuple[str, bytes, Cell, str, int]]:
-        """(analyzer, key, cell, timer, due) of each timer at or below the watermark, in order of time; each is taken off."""
-        while self._due and self._due[0][0] <= self.watermark:
-            due, analyzer, key, name = heapq.heappop(self._due)
-            cell = self.cells.get(analyzer, OrderedDict()).get(key)
-            if isinstance(cell, Cell) and cell.timers is not None and cell.timers.due(name) == due:
+        """(analyzer, key, cell, timer, due) of each timer at or below the watermark, in order of time; each is taken off.
+
+        What is set while they fire waits for the next tick, however early: a timer that sets itself again stops nobody.
+        """
+        for due, analyzer, key, name in sorted(self._fallen()):
+            cell = self._live(analyzer, key)
+            if cell is not None and cell.timers is not None and cell.timers.due(name) == due:
                 cell.timers.cancel(name)
                 yield analyzer, key, cell, name, due
+
+    def _fallen(self) -> Iterator[tuple[int, str, bytes, str]]:
+        """The timers that are due, at the times they really stand at; those that were moved on are noted again."""
+        while self._due and self._due[0][0] <= self.watermark:
+            noted, analyzer, key, name = heapq.heappop(self._due)
+            if self._noted.get((analyzer, key, name)) != noted:
+                continue
+            del self._noted[analyzer, key, name]
+            cell = self._live(analyzer, key)
+            due = cell.timers.due(name) if cell is not None and cell.timers is not None else None
+            if due is None:
+                continue
+            if due <= self.watermark:
+                yield due, analyzer, key, name
+            else:
+                self._note(due, analyzer, key, name)
+
+    def _live(self, analyzer: str, key: bytes) -> Cell | None:
+        cell = self.cells.get(analyzer, OrderedDict()).get(key)
+        return cell if isinstance(cell, Cell) else None
 
     def publish(self) -> None:
         """Makes the pending table rows visible and drops those that have expired."""

@@ -77,21 +77,22 @@ async def _answers(calls: dict[str, Answers], line: bytes) -> AsyncIterator[dict
 def running(data: Path) -> bool:
     """Whether a host answers for this data folder."""
     try:
-        list(ask(data, "ping"))
+        list(ask(data, "ping", patience=5.0))
     except Problem:
         return False
     return True
 
 
-def ask(data: Path, call: str, **args: Any) -> Iterator[Any]:
-    """The items a host answers; raises `Problem` when none runs, or the one it tells."""
+def ask(data: Path, call: str, *, patience: float | None = None, **args: Any) -> Iterator[Any]:
+    """The items a host answers; raises `Problem` when none runs or answers within `patience` seconds, or the one it tells."""
     with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(patience)
         try:
             with _short(data) as path:
                 peer.connect(path)
         except OSError:
             raise Problem("host.absent", f"no host runs on {data}", todo="start one: pluginhost run") from None
-        with contextlib.suppress(ConnectionError), peer.makefile("rb") as lines:
+        with contextlib.suppress(ConnectionError, TimeoutError), peer.makefile("rb") as lines:
             peer.sendall(msgspec.json.encode({"call": call, "args": args}) + b"\n")
             for line in lines:
                 answer = msgspec.json.decode(line)
@@ -100,4 +101,4 @@ def ask(data: Path, call: str, **args: Any) -> Iterator[Any]:
                 if "end" in answer:
                     return
                 yield answer["item"]
-        raise Problem("host.absent", f"the host on {data} hung up before it had answered", todo="its log may say why; is it stopping?")
+        raise Problem("host.absent", f"the host on {data} did not answer", todo="its log may say why; is it stopping?")

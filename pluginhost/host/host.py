@@ -230,6 +230,8 @@ class Host:
             self._split = self._routing(current)
             self._ticks = any(info.ticks for info in current.infos())
             await self.committer.append([control_row(Control(current.number, reset))], ours=True)
+            for name in self.config.options.keys() - {info.name for info in current.infos()} if start else ():
+                log.warning("options are given for %s, but no such analyzer runs", name)
             log.info("generation %d: %s", current.number, ", ".join(info.name for info in current.infos()) or "no analyzers")
         return manifest
 

@@ -13,9 +13,8 @@ import msgspec
 import pytest
 
 from ..detect.declaration import Analyzer, Example
-from ..engine.gate import START, judge, rows
+from ..engine.gate import START, judge, rows, ticking
 from ..engine.generations import fitted, ready
-from ..engine.items import Tick
 from ..engine.loader import bundle, is_analyzer_file
 from ..engine.parts import mappings
 from ..engine.pipeline import Pipeline
@@ -61,7 +60,7 @@ class _Example(pytest.Item):
         self._unit, self._example = unit, example
 
     def runtest(self) -> None:
-        problem = judge(self._unit, self._example, mappings(), str(self.path))
+        problem = judge(self._unit, self._example, mappings())
         if problem is not None:
             raise problem
 
@@ -81,7 +80,7 @@ def play() -> Callable[..., list[dict[str, Any]]]:
         row = rows(records, START, Duration.of(every).ns, tag)
         end = START + len(records) * Duration.of(every).ns + Duration.of(wait).ns
         unit = Unit(analyzer, fitted(analyzer, options, "play"))
-        result = Pipeline([unit], mappings()).run(ShardState(), [*items(row), Tick(1, end, row.arrival)])
+        result = Pipeline([unit], mappings()).run(ShardState(), ticking(items(row), end))
         assert not result.failures, result.failures[0].error
         return [msgspec.json.decode(finding.document) for finding in result.findings]
 

@@ -65,20 +65,20 @@ def test_elasticsearch_down_and_up_again_loses_and_doubles_nothing(elasticsearch
 
 @pytest.mark.servers
 def test_alerts_stand_with_the_mapping_of_the_template(elasticsearch, sidecar):
-    one = sidecar(namespace="mapped", analyzers=["shipped"], outputs=[{"type": "elasticsearch", "hosts": [elasticsearch.url]}])
+    one = sidecar(namespace="scenario", analyzers=["shipped"], outputs=[{"type": "elasticsearch", "hosts": [elasticsearch.url]}])
     one.start()
     failed = "Nov 21 10:00:00 web1 sshd[42]: Failed password for root from 203.0.113.9 port 50000 ssh2"
     Sender(one.forward, "auth.sshd").send([{"message": failed}] * 12)
     one.settled()
     until(lambda: one.status()["counts"]["output.elasticsearch"]["delivered"] == 1)
-    (found,) = documents(elasticsearch, "mapped")
+    (found,) = documents(elasticsearch, "scenario")
     assert found["source"] == {"address": "203.0.113.9", "port": 50000, "ip": "203.0.113.9"}
     assert found["event"]["severity"] == 73
     query = {"query": {"bool": {"filter": [
         {"term": {"source.ip": "203.0.113.0/24"}}, {"term": {"rule.id": "ssh_bruteforce"}}, {"term": {"user.name": "root"}},
         {"range": {"event.severity": {"gte": 73}}}, {"range": {"@timestamp": {"gte": "now-1h"}}},
         {"term": {"threat.technique.id": "T1110.001"}}]}}}  # fmt: skip
-    request = urllib.request.Request(f"{elasticsearch.url}/logs-pluginhost.alerts-mapped/_count", json.dumps(query).encode(),
+    request = urllib.request.Request(f"{elasticsearch.url}/logs-pluginhost.alerts-scenario/_count", json.dumps(query).encode(),
                                      {"Content-Type": "application/json"})  # fmt: skip
     with urllib.request.urlopen(request, timeout=30) as answer:
         assert json.loads(answer.read())["count"] == 1

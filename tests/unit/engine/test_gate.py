@@ -68,9 +68,9 @@ def test_one_at_which_the_analyzer_raises_shows_the_line_that_raised(want):
     with pytest.raises(Problem) as caught:
         passed("", f"probe.{want}([NO_M] * 2)")
     assert caught.value.page() == (
-        "analyzer.example: probe: MissingField: the record has no field `m`; event.get(`m`) gives None instead, at record 2 of an example\n"
-        f"  /x/p.py:10\n    probe.{want}([NO_M] * 2)\n"
-        "  to do: /x/p.py:6:40\n      return Alert(\"high\", \"seen \" + event[\"m\"])\n                                     ^^^^^^^^^^"
+        "analyzer.example: probe: MissingField: the record has no field `m`; event.get(`m`) gives None instead, "
+        "at record 2 of the example in line 10\n"
+        "  /x/p.py:6:40\n    return Alert(\"high\", \"seen \" + event[\"m\"])\n                                   ^^^^^^^^^^"
     )
 
 

@@ -243,3 +243,61 @@ def test_key_bytes_are_what_groups_are_made_of():
     from pluginhost.events.event import Event
 
     assert key_bytes(Event(slice_, MAPPINGS), ("ip", "port")) == b"s\x00\x00\x00\x01ai\x00\x00\x00\x0222"
+
+
+def test_a_timer_that_every_event_moves_on_is_noted_once():
+    state, run = ShardState(), pipeline(Silence)
+    run.run(state, feed([{"user": "a"}] * 1000, every=SECOND // 10))
+    assert len(state._due) == 1
+    (found,) = run.run(state, [tick(300)]).findings
+    assert found.time == START + 999 * SECOND // 10 + 60 * SECOND
+
+
+def test_a_timer_that_sets_itself_again_in_the_past_waits_for_the_next_tick():
+    @analyzer(key="user")
+    class Again:
+        timers: Timers = Timers()
+
+        def on_event(self, event):
+            self.timers.set("t", event.time)
+
+        def on_timer(self, timer):
+            self.timers.set("t", timer.due)
+            return Alert("low", "again")
+
+    state, run = ShardState(), pipeline(Again)
+    run.run(state, feed([{"user": "a"}]))
+    assert [len(run.run(state, [tick(at)]).findings) for at in (1, 2, 3)] == [1, 1, 1]
+
+
+class Unspeakable(Exception):
+    def __str__(self):
+        raise ValueError("no")
+
+
+def says(event):
+    return Alert("low", "a\ud800b")
+
+
+def derives_nowhen(event):
+    return Derived("t", {}, time="now")
+
+
+def derives_odd_tag(event):
+    return Derived("\ud800", {})
+
+
+def raises_unspeakably(event):
+    raise Unspeakable
+
+
+def raises_a_surrogate(event):
+    raise ValueError("\udcff")
+
+
+@pytest.mark.parametrize("body", [says, derives_nowhen, derives_odd_tag, raises_unspeakably, raises_a_surrogate])
+def test_what_cannot_travel_as_it_is_harms_nobody(body):
+    result = pipeline(analyzer(body), third).run(ShardState(), feed([{"ip": "a"}] * 3))
+    msgspec.msgpack.encode(result)  # this is how it goes to the host
+    assert [one.analyzer for one in result.findings if one.analyzer == "third"] == ["third"]
+    assert len(result.failures) + len(result.findings) + len(result.chained) >= 2

@@ -230,6 +230,7 @@ def test_a_short_overload_is_waited_out():
         assert (await stream.read()).sequence == 1
         assert len(host.entered) == 4
         await stream.done_writing()
+        assert await stream.read() is grpc.aio.EOF  # the door is done with it before it is closed
 
     assert with_door(test)["busy"] == 0
 
