@@ -8,6 +8,7 @@ No clock here: time is the event's.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_right, insort
 from copy import copy
 from typing import Any, Self
@@ -20,7 +21,7 @@ from ..options import Duration
 __all__ = ["FirstSeen", "SlidingCount", "State", "Table", "Timers"]
 
 
-class State:
+class State(ABC):
     """One primitive. Subclasses set `shape` (raised when the layout of `dump` changes) and `idle`.
 
     `idle`: after how many ns without an event of its key the state is worth nothing, so that the key may be forgotten.
@@ -36,13 +37,13 @@ class State:
         live.load(None)
         return live
 
+    @abstractmethod
     def load(self, plain: Any) -> None:
         """Takes over what `dump` gave; None is the empty state."""
-        raise NotImplementedError
 
+    @abstractmethod
     def dump(self) -> Any:
         """The state as plain data."""
-        raise NotImplementedError
 
     def evidence(self) -> tuple[int, int] | None:
         """(count, earliest time in ns) of what it holds, for the alert; None where that says nothing."""
