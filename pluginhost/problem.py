@@ -10,15 +10,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["Busy", "PeerError", "Place", "Problem", "Problems", "printable"]
+__all__ = ["Busy", "PeerError", "Place", "Problem", "Problems", "printable", "set_in"]
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str, limit: int = 2000) -> str:
-    """`text` without characters that a terminal would act on, cut to `limit`; log lines are the attacker's to write."""
+    """`text` as one line without characters that a terminal would act on, cut to `limit`.
+
+    Log lines are the attacker's to write: a line feed in one must not begin a line of ours.
+    """
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}" if ord(found[0]) < 256 else f"\\u{ord(found[0]):04x}", cut)
+
+
+def set_in(text: str, columns: int, limit: int = 2000) -> str:
+    """`text` safe to print with its own lines, each but the first set in by so many columns."""
+    return ("\n" + " " * columns).join(printable(line, limit) for line in text.split("\n"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +63,12 @@ class Problem(Exception):
 
     def page(self) -> str:
         """The whole page as plain text, safe to print."""
-        lines = [f"{self.code}: {printable(self.what)}"]
+        lines = [f"{self.code}: {set_in(self.what, 4)}"]
         if isinstance(self.where, Place):
             lines += [f"  {line}" for line in self.where.lines()]
         elif self.where:
             lines.append(f"  at {printable(self.where)}")
-        told = [f"  {label} {printable(text)}" for label, text in (("still:", self.still), ("to do:", self.todo)) if text]
-        lines += [one.replace("\n", "\n    ") for one in told]
+        lines += [f"  {label} {set_in(text, 4)}" for label, text in (("still:", self.still), ("to do:", self.todo)) if text]
         return "\n".join(lines)
 
     def __str__(self) -> str:

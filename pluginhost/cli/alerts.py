@@ -12,7 +12,7 @@ import click
 from ..host.config import Configured
 from ..host.control import ask, running
 from ..host.questions import plain
-from ..problem import Problem, printable
+from ..problem import Problem, set_in
 from ..store.alerts import AlertStore
 from .common import COLORS, alert_line, config_option, configured
 
@@ -74,7 +74,7 @@ def show(config: Path | None, id: str, as_json: bool) -> None:  # noqa: A002 - t
     click.echo(alert_line(one))
     click.echo()
     for name, value in _flat(one["document"]):
-        click.echo(f"  {click.style(f'{name:<34}', dim=True)} {printable(str(value), 2000)}")
+        click.echo(f"  {click.style(f'{name:<34}', dim=True)} {set_in(str(value), 37)}")
 
 
 @command.command()

@@ -14,7 +14,7 @@ import click
 
 from .. import __version__
 from ..host.host import Host
-from ..problem import Problem, printable
+from ..problem import Problem, set_in
 from .common import config_option, configured
 
 __all__ = ["command"]
@@ -30,8 +30,7 @@ class _Lines(logging.Formatter):
         text = record.getMessage()
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
-        first, *rest = [printable(line, 1000) for line in text.split("\n")]
-        return "\n".join([f"{self.formatTime(record)}  {record.levelname.lower():7}  {first}", *(f"{'':19}{line}" for line in rest)])
+        return f"{self.formatTime(record)}  {record.levelname.lower():7}  {set_in(text, 19)}"
 
 
 @click.command()

@@ -59,7 +59,8 @@ def test_what_a_terminal_would_act_on_is_escaped(sign):
 
 
 def test_plain_text_stays_and_is_cut():
-    assert printable("é日 ✓\ta\nb") == "é日 ✓\ta\nb"
+    assert printable("é日 ✓ a") == "é日 ✓ a"
+    assert printable("one\n2026-01-01  critical  forged\ttoo") == "one\\x0a2026-01-01  critical  forged\\x09too"
     assert printable("x" * 10, 10) == "x" * 10
     assert printable("x" * 11, 10) == "x" * 9 + "…"
 
