@@ -8,8 +8,8 @@ import json
 import logging
 import time
 import urllib.request
-from collections import Counter
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
