@@ -1,4 +1,4 @@
-"""What one worker keeps: its position in the journal, the state of its analyzers, their timers and tables.
+"""What one worker keeps: its position in the journal, the state of its analyzers (their timers in it), and tables.
 
 Everything changes in `commit` alone, in one transaction, so that a position never lies beside state it does not belong to.
 Keys, states and tables are bytes of somebody else's making. State carries its key group, by which it can move to another
@@ -23,8 +23,6 @@ _MIGRATIONS = (
     CREATE TABLE states (analyzer TEXT NOT NULL, key BLOB NOT NULL, keygroup INTEGER NOT NULL, touched INTEGER NOT NULL,
                          state BLOB NOT NULL, UNIQUE (analyzer, key));
     CREATE INDEX states_by_group ON states (keygroup);
-    CREATE TABLE timers (analyzer TEXT NOT NULL, key BLOB NOT NULL, name TEXT NOT NULL, due INTEGER NOT NULL,
-                         PRIMARY KEY (analyzer, key, name)) WITHOUT ROWID;
     CREATE TABLE tables (name TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, expires INTEGER NOT NULL,
                          PRIMARY KEY (name, key)) WITHOUT ROWID;
     """,
@@ -44,8 +42,6 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     meta: dict[str, int | str | bytes] = {}
     changed: list[tuple[str, bytes, int, int, bytes]] = []  # analyzer, key, key group, touched, state
     removed: list[tuple[str, bytes]] = []  # analyzer, key
-    timers_set: list[tuple[str, bytes, str, int]] = []  # analyzer, key, name, due
-    timers_removed: list[tuple[str, bytes, str]] = []  # analyzer, key, name
     tables_set: list[tuple[str, bytes, bytes, int]] = []  # table, key, value, expires
     tables_removed: list[tuple[str, bytes]] = []  # table, key
 
@@ -75,10 +71,6 @@ class ShardStore:
         """(analyzer, key, touched, state) of every key, the one idle longest first."""
         return self._database.each("SELECT analyzer, key, touched, state FROM states ORDER BY touched, analyzer, key")
 
-    def timers(self) -> Iterator[tuple[str, bytes, str, int]]:
-        """(analyzer, key, name, due) of every timer, the next due first."""
-        return self._database.each("SELECT analyzer, key, name, due FROM timers ORDER BY due, analyzer, key, name")
-
     def tables(self) -> Iterator[tuple[str, bytes, bytes, int]]:
         """(table, key, value, expires) of every entry."""
         return self._database.each("SELECT name, key, value, expires FROM tables ORDER BY name, key")
@@ -89,21 +81,13 @@ class ShardStore:
         many = self._database.many
         with self._database.transaction():
             many("DELETE FROM states WHERE analyzer = ? AND key = ?", checkpoint.removed)
-            many("DELETE FROM timers WHERE analyzer = ? AND key = ? AND name = ?", checkpoint.timers_removed)
             many("DELETE FROM tables WHERE name = ? AND key = ?", checkpoint.tables_removed)
             many("""INSERT INTO states (analyzer, key, keygroup, touched, state) VALUES (?, ?, ?, ?, ?) ON CONFLICT (analyzer, key)
                     DO UPDATE SET keygroup = excluded.keygroup, touched = excluded.touched, state = excluded.state""", checkpoint.changed)
-            many("INSERT OR REPLACE INTO timers (analyzer, key, name, due) VALUES (?, ?, ?, ?)", checkpoint.timers_set)
             many("INSERT OR REPLACE INTO tables (name, key, value, expires) VALUES (?, ?, ?, ?)", checkpoint.tables_set)
             many("INSERT OR REPLACE INTO shapes (analyzer, shape) VALUES (?, ?)", checkpoint.shapes.items())
             many("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (checkpoint.meta | marks).items())
         self.position, self.generation, self.watermark = marks.values()
-
-    def reset(self, analyzer: str) -> None:
-        """Forgets state, timers and shape of `analyzer`; its tables stay, since they belong to their readers too."""
-        with self._database.transaction():
-            for table in ("states", "timers", "shapes"):
-                self._database.run(f"DELETE FROM {table} WHERE analyzer = ?", analyzer)  # noqa: S608  # names from the line above
 
     def close(self) -> None:
         """Lets go of the file."""

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import msgpack
-import pytest
 
 from pluginhost.inputs.grpc import Grpc, GrpcOptions
 from pluginhost.inputs.port import Context, Receipt
@@ -14,7 +13,6 @@ from pluginhost.metrics import Registry
 from pluginhost.options import Secret
 from pluginhost.wire import records
 
-pytest.importorskip("grpc_tools", reason="grpcio-tools is not installed")
 REPOSITORY = Path(__file__).parents[2]
 
 CLIENT = '''

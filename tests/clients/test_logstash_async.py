@@ -5,19 +5,16 @@ import logging
 import threading
 
 import pytest
+from logstash_async.constants import constants
+from logstash_async.handler import AsynchronousLogstashHandler
+from logstash_async.transport import HttpTransport
 
-logstash_async = pytest.importorskip("logstash_async", reason="python-logstash-async is not installed")
-
-from logstash_async.constants import constants  # noqa: E402  # after the skip
-from logstash_async.handler import AsynchronousLogstashHandler  # noqa: E402
-from logstash_async.transport import HttpTransport  # noqa: E402
-
-from pluginhost.inputs.http import Http, HttpOptions  # noqa: E402
-from pluginhost.inputs.port import Context, Receipt  # noqa: E402
-from pluginhost.metrics import Registry  # noqa: E402
-from pluginhost.options import Secret  # noqa: E402
-from pluginhost.problem import Busy  # noqa: E402
-from pluginhost.wire import records  # noqa: E402
+from pluginhost.inputs.http import Http, HttpOptions
+from pluginhost.inputs.port import Context, Receipt
+from pluginhost.metrics import Registry
+from pluginhost.options import Secret
+from pluginhost.problem import Busy
+from pluginhost.wire import records
 
 
 class Sidecar(threading.Thread):

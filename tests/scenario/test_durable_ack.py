@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 import resource
-import shutil
 
 import pytest
+from needs import need_command
 from sidecars import Sender
 
 CALL = re.compile(r"(?P<pid>\d+)\s+(?P<rest>.*)")
 CHUNKS = 40
-
-
-def need_strace():
-    if shutil.which("strace") is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("needs strace")
 
 
 def traced(one):
@@ -53,7 +47,7 @@ def unsynced(lines, markers):
 
 @pytest.mark.parametrize("sync", [True, False])
 def test_each_ack_follows_the_sync_of_its_chunk(sidecar, sync):
-    need_strace()
+    need_command("strace")
     one = sidecar(journal={"sync": sync})
     traced(one)
     sender = Sender(one.forward)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from needs import need
 from search import CACHE, SearchServer, free_ports, java_home
-
-
-def need(what: str, present: object) -> None:
-    """Skip on a developer's machine, fail where `CI` is set: a skipped server test must not look green there."""
-    if not present:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {what}")
 
 
 @pytest.fixture(scope="session")

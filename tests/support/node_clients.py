@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
+from needs import missing
 
 SOURCE = Path(__file__).parents[1] / "clients" / "node"
 CACHE = Path(os.environ.get("PLUGINHOST_SERVERS", "/var/tmp/pluginhost-servers"))
@@ -20,7 +20,7 @@ _INSTALL = ("npm", "install", "--no-save", "--no-package-lock", "--no-audit", "-
 def node_folder() -> Path:
     """The folder that holds `send.js` and the modules it needs."""
     if not (shutil.which("node") and shutil.which("npm")):
-        missing("node and npm are not installed")
+        missing("node and npm")
     folder = CACHE / "node-clients"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
@@ -31,18 +31,11 @@ def node_folder() -> Path:
             shutil.copy(SOURCE / "package.json", folder)
             made = subprocess.run(_INSTALL, cwd=folder, capture_output=True, text=True, timeout=150, check=False)
             if made.returncode:
-                missing(f"npm install failed: {made.stderr[-500:]}")
+                missing(f"the Node clients; npm install failed: {made.stderr[-500:]}")
             done.write_text(wanted)
         if not (folder / "send.js").exists() or (folder / "send.js").read_text() != (SOURCE / "send.js").read_text():
             shutil.copy(SOURCE / "send.js", folder)
     return folder
-
-
-def missing(why: str) -> None:
-    """Fails where everything must be there, skips elsewhere."""
-    if os.environ.get("CI"):
-        pytest.fail(why)
-    pytest.skip(why)
 
 
 def send(port: int, count: int, mode: str, *more: str) -> dict[str, Any]:

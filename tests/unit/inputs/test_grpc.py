@@ -386,7 +386,6 @@ def test_a_taken_address_is_a_problem():
 
 
 def test_the_committed_messages_are_those_of_the_proto_file(tmp_path):
-    pytest.importorskip("grpc_tools")
     out = [f"--python_out={tmp_path}", f"--pyi_out={tmp_path}"]
     subprocess.run([sys.executable, "-m", "grpc_tools.protoc", "-Iprotos", *out, "pluginhost/v1/ingest.proto"], cwd=REPOSITORY, check=True)
     stamp = re.compile(r"# Protobuf Python Version: .*|^ +\d+,$", re.MULTILINE)  # which compiler it was

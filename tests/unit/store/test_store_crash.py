@@ -76,7 +76,7 @@ def test_a_file_that_may_not_grow_stops_an_append_without_a_trace(tmp_path):
     assert (journal.torn, [len(row.body) for row in journal.read(0)]) == (0, [1000, 100, 3000, 3000])
 
 
-def test_a_killed_worker_leaves_position_state_timers_and_tables_of_one_checkpoint(tmp_path):
+def test_a_killed_worker_leaves_position_state_and_tables_of_one_checkpoint(tmp_path):
     reported = killed_after(15, """
         store = ShardStore(folder / "shard-0.db")
         while True:
@@ -84,7 +84,6 @@ def test_a_killed_worker_leaves_position_state_timers_and_tables_of_one_checkpoi
             blob = b"%d" % now
             store.commit(Checkpoint(position=now, generation=now, watermark=now, shapes={"a": str(now)},
                                     changed=[("a", b"%d" % n, n % 256, now, blob) for n in range(500)],
-                                    timers_set=[("a", b"%d" % n, "t", now) for n in range(100)],
                                     tables_set=[("t", b"%d" % n, blob, now) for n in range(100)]))
             print(now, flush=True)
     """, tmp_path)  # fmt: skip
@@ -93,7 +92,6 @@ def test_a_killed_worker_leaves_position_state_timers_and_tables_of_one_checkpoi
     assert position >= int(reported[-1])
     assert (store.generation, store.watermark, store.shapes()) == (position, position, {"a": str(position)})
     assert {(touched, blob) for _, _, touched, blob in store.load()} == {(position, b"%d" % position)}
-    assert {due for *_, due in store.timers()} == {position}
     assert {(value, expires) for _, _, value, expires in store.tables()} == {(b"%d" % position, position)}
 
 

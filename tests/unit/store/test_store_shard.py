@@ -15,21 +15,20 @@ def reopened(store, path):
 
 
 def everything(store):
-    rows = [list(each) for each in (store.load(), store.timers(), store.tables())]
+    rows = [list(each) for each in (store.load(), store.tables())]
     return (store.position, store.generation, store.watermark, store.shapes(), *rows)
 
 
 FIRST = Checkpoint(
     position=10, generation=3, watermark=1_700_000_000_000_000_000, shapes={"brute": "s1", "rare": "s2"}, meta={"note": b"x", "n": 7},
     changed=[("brute", b"k1", 5, 300, b"one"), ("brute", b"k2", 6, 100, b"two"), ("rare", b"k1", 5, 200, b"three")],
-    timers_set=[("brute", b"k1", "end", 900), ("brute", b"k2", "end", 800)],
     tables_set=[("seen", b"a", b"1", 50), ("seen", b"b", b"2", 60)],
 )  # fmt: skip
 
 
 def test_an_empty_store_starts_at_nought(tmp_path):
     store = ShardStore(tmp_path / "shard-0.db")
-    assert everything(store) == (0, 0, 0, {}, [], [], [])
+    assert everything(store) == (0, 0, 0, {}, [], [])
     assert store.meta("note") is None
 
 
@@ -39,7 +38,6 @@ def test_a_checkpoint_is_found_again_in_order_of_use(tmp_path):
     expected = (
         10, 3, 1_700_000_000_000_000_000, {"brute": "s1", "rare": "s2"},
         [("brute", b"k2", 100, b"two"), ("rare", b"k1", 200, b"three"), ("brute", b"k1", 300, b"one")],
-        [("brute", b"k2", "end", 800), ("brute", b"k1", "end", 900)],
         [("seen", b"a", b"1", 50), ("seen", b"b", b"2", 60)],
     )  # fmt: skip
     assert everything(store) == expected
@@ -54,13 +52,11 @@ def test_the_next_checkpoint_changes_only_what_it_names(tmp_path):
     store.commit(Checkpoint(
         position=11, generation=4, watermark=5, shapes={"rare": "s3"},
         changed=[("brute", b"k2", 9, 400, b"two again"), ("rare", b"k1", 5, 500, b"anew")], removed=[("brute", b"k1"), ("rare", b"k1")],
-        timers_set=[("brute", b"k2", "end", 850)], timers_removed=[("brute", b"k1", "end"), ("none", b"", "end")],
         tables_set=[("seen", b"b", b"3", 70)], tables_removed=[("seen", b"a")],
     ))  # fmt: skip
     assert everything(reopened(store, tmp_path / "shard-0.db")) == (
         11, 4, 5, {"brute": "s1", "rare": "s3"},
         [("brute", b"k2", 400, b"two again"), ("rare", b"k1", 500, b"anew")],
-        [("brute", b"k2", "end", 850)],
         [("seen", b"b", b"3", 70)],
     )  # fmt: skip
 
@@ -78,18 +74,9 @@ def test_a_checkpoint_that_fails_midway_leaves_no_trace(tmp_path):
     store.commit(FIRST)
     before = everything(store)
     broken = Checkpoint(position=99, generation=9, watermark=9, removed=[("brute", b"k1")], changed=[("a", b"k", 1, 1, b"")],
-                        timers_removed=[("brute", b"k2", "end")], tables_set=[("seen", b"c", None, 1)])  # fmt: skip
+                        tables_set=[("seen", b"c", None, 1)])  # fmt: skip
     with pytest.raises(sqlite3.IntegrityError):
         store.commit(broken)
     assert everything(store) == before
     assert everything(reopened(store, tmp_path / "shard-0.db")) == before
 
-
-def test_reset_forgets_one_analyzer_and_no_table(tmp_path):
-    store = ShardStore(tmp_path / "shard-0.db")
-    store.commit(FIRST)
-    store.reset("brute")
-    assert everything(reopened(store, tmp_path / "shard-0.db")) == (
-        10, 3, 1_700_000_000_000_000_000, {"rare": "s2"}, [("rare", b"k1", 200, b"three")], [],
-        [("seen", b"a", b"1", 50), ("seen", b"b", b"2", 60)],
-    )  # fmt: skip
