@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import IO, Any
 
-from ..engine import committer, delivery, desk, guard, shards
+from ..engine import committer, delivery, desk, duplicates, guard, shards
 from ..engine.committer import Committer
 from ..engine.delivery import Delivery
 from ..engine.desk import Desk
+from ..engine.duplicates import Duplicates
 from ..engine.generations import Generations, Manifest
 from ..engine.guard import Guard
 from ..engine.items import Finding
@@ -27,8 +28,8 @@ from ..engine.shards import Worker
 from ..engine.splitter import Control, Routes, control_row, tick_row
 from ..engine.watermark import Watermarks
 from ..events.fields import Document
+from ..inputs.port import Carried, Input, Receipt
 from ..inputs.port import Context as InputContext
-from ..inputs.port import Input, Receipt
 from ..match import compile as compile_predicate
 from ..metrics import Registry
 from ..options import Duration
@@ -75,6 +76,7 @@ class Host:
                          route=self._route, clock=clock, observer=configured.hostname, told=self._told)  # fmt: skip
         ours = {self.config.loop_tag, *(one.prefix.rstrip(".") for one in self.outputs.values() if isinstance(one, Tagging))}
         self._guard = Guard(configured.hostname, ours, self.metrics.counts("guard", *guard.COUNTS))
+        self._duplicates = Duplicates(self.metrics.counts("duplicates", *duplicates.COUNTS), clock)
         self.inputs: list[Input] = [self._input(part) for part in configured.inputs]
         self.workers = [self._worker(number) for number in range(self.config.workers)]
         self._split: Routes | None = None
@@ -105,8 +107,8 @@ class Host:
                           todo="set `workers` as it was; if a shard's file was lost, restore the folder from a backup")  # fmt: skip
 
     def _input(self, part: Part) -> Input:
-        async def accept(chunk: Chunk, *, source: str) -> Receipt:
-            return await self.accept(part.name, chunk, source)
+        async def accept(chunk: Chunk, *, source: str, carried: Carried | None = None) -> Receipt:
+            return await self.accept(part.name, chunk, source, carried)
 
         made: Input = part.type(part.options, InputContext(part.name, accept, self.metrics, self.configured.hostname))
         return made
@@ -128,16 +130,22 @@ class Host:
         return Worker(number, self.config.workers, self.data, self.committer, self.metrics.counts(f"worker.{number}", *shards.COUNTS),
                       routes=lambda: self._split, ready=self._worker_ready, report=self.desk.report, saved=self._saved)  # fmt: skip
 
-    async def accept(self, name: str, chunk: Chunk, source: str) -> Receipt:
-        """Puts a chunk of input `name` into the journal; returns when it is durable."""
+    async def accept(self, name: str, chunk: Chunk, source: str, carried: Carried | None) -> Receipt:
+        """Puts a chunk of input `name` into the journal, once; returns when it is durable."""
         kept = self._guard(chunk)
         if kept is None:
             return Receipt(-1)
         rejected = tuple((one.reason, one.start, one.end) for one in kept.rejected)
         row = Row(Kind.RECORDS, kept.body, input=name, source=source, tag=kept.tag, chunk_id=kept.chunk_id, codec=kept.codec,
                   packing=kept.packing, count=kept.count, columns=kept.columns.pack(), rejected=rejected)  # fmt: skip
-        await self.committer.append([row])
-        return Receipt(row.offset)
+
+        async def store() -> int:
+            await self.committer.append([row])
+            return row.offset
+
+        if carried is None or not row.chunk_id or not self.config.drop_duplicates:
+            return Receipt(await store())
+        return Receipt(await self._duplicates.once((name, source, row.tag, row.chunk_id), carried, store))
 
     def _route(self, finding: Finding, document: Mapping[str, Any]) -> list[str]:
         view = Document(document)
@@ -181,6 +189,7 @@ class Host:
     async def run(self, stopping: asyncio.Event) -> None:
         """Runs until `stopping` is set, then stops in order; raises what a part could not live with."""
         self.desk.recover()
+        self._duplicates.recover(self.journal.read(self.journal.start))
         self.committer.watchers.append(self._durable)
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self.committer.run(), name="committer"), tasks.create_task(self.desk.run(), name="desk")]

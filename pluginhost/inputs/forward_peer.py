@@ -18,6 +18,7 @@ from ..problem import Busy, PeerError
 from ..wire.chunk import Chunk
 from ..wire.forward import Connection, Frame
 from .forward_door import Door
+from .port import Carried, Line
 
 __all__ = ["Peer"]
 
@@ -27,10 +28,11 @@ _PAUSES = (0.01, 1.0)  # the shortest and the longest pause between two tries wh
 
 
 class _Owed(msgspec.Struct, frozen=True):
-    """A frame on its way: the task that makes it durable (None: nothing to store) and the answer then (None: none)."""
+    """A frame on its way: the task that makes it durable (None: nothing to store), the answer then (None: none), and its way in."""
 
     stored: asyncio.Task[bool] | None
     ack: bytes | None
+    carried: Carried
 
 
 class Peer(asyncio.Protocol):
@@ -39,7 +41,7 @@ class Peer(asyncio.Protocol):
     def __init__(self, door: Door) -> None:
         self._door, self._manners, self._loop = door, door.manners, asyncio.get_running_loop()
         self._connection = Connection(door.limits, door.counts)
-        self._owed = deque[_Owed]()
+        self._owed, self._line = deque[_Owed](), Line()
         self._waiting, self._half, self._busy = 0, 0, 0
         self._ending = self._closing = self._gone = self._paused = self._choked = self._served = self._heard_all = False
         self._timer: asyncio.TimerHandle | None = None
@@ -89,6 +91,7 @@ class Peer(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Lets go. What was read is still made durable; who has no ack will send again."""
         self._ending = self._closing = self._gone = True
+        self._line.ended, self._line.reset = True, exc is not None
         self._hold_half(0)
         self._owed.clear()
         self._watch()
@@ -130,7 +133,7 @@ class Peer(asyncio.Protocol):
         self._door.hold(half=more)
 
     def _take(self, frame: Frame) -> None:
-        stored = None
+        stored, carried = None, Carried(self._line)
         if frame.hint:
             self._door.once.warn(frame.hint, f"{self.source}: a frame goes to the dead letters: {frame.hint}")
         if frame.chunk is not None:
@@ -138,13 +141,14 @@ class Peer(asyncio.Protocol):
             size = len(frame.chunk.body)
             self._waiting += size
             self._door.hold(waiting=size)
-            stored = self._door.spawn(self._insist(self._door.prepare(frame.chunk, self.source), before, owes=frame.ack is not None))
+            chunk = self._door.prepare(frame.chunk, self.source)
+            stored = self._door.spawn(self._insist(chunk, before, carried, owes=frame.ack is not None))
             stored.add_done_callback(lambda _: self._stored(size))
         if stored or frame.ack is not None:
-            self._owed.append(_Owed(stored, frame.ack))
+            self._owed.append(_Owed(stored, frame.ack, carried))
             self._answer()
 
-    async def _insist(self, chunk: Chunk, before: asyncio.Task[bool] | None, *, owes: bool) -> bool:
+    async def _insist(self, chunk: Chunk, before: asyncio.Task[bool] | None, carried: Carried, *, owes: bool) -> bool:
         """Whether the chunk became durable. While the host is busy it is tried again, in the order of the frames.
 
         A sender that waits for an ack has the chunk still: it is let go when the time is up, and will send it again.
@@ -153,7 +157,7 @@ class Peer(asyncio.Protocol):
         try:
             while True:
                 try:
-                    await self._door.accept(chunk, source=self.source)
+                    await self._door.accept(chunk, source=self.source, carried=carried)
                 except Busy as busy:
                     pause = min(max(busy.retry_after, _PAUSES[0]), _PAUSES[1])
                 else:
@@ -194,6 +198,7 @@ class Peer(asyncio.Protocol):
                 self._close()
             elif first.ack is not None and not self._transport.is_closing():
                 self._transport.write(first.ack)
+                first.carried.written = True
                 self._door.counts["acks"] += 1
         if self._ending and not self._closing:
             self._close()
@@ -211,7 +216,7 @@ class Peer(asyncio.Protocol):
 
     def _close(self) -> None:
         """Shuts the sending side and waits a moment: closing at once, with bytes unread, could destroy an answer on its way."""
-        self._ending = self._closing = True
+        self._ending = self._closing = self._line.ended = True  # what is unanswered stays so
         self._owed.clear()
         self._hold_half(0)
         self.pace()

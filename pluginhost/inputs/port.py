@@ -9,7 +9,7 @@ import msgspec
 from ..metrics import Registry
 from ..wire.chunk import Chunk
 
-__all__ = ["Accept", "Context", "Input", "Receipt"]
+__all__ = ["Accept", "Carried", "Context", "Input", "Line", "Receipt"]
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -18,11 +18,40 @@ class Receipt(msgspec.Struct, frozen=True):
     offset: int
 
 
+class Line:
+    """A connection as its chunks see it: whether it has `ended`, so that no answer can follow, and whether by a `reset`."""
+
+    __slots__ = ("ended", "reset")
+
+    def __init__(self) -> None:
+        self.ended = self.reset = False
+
+
+class Carried:
+    """A chunk's way in: the line that carried it, and whether its answer was `written` there.
+
+    Only a chunk whose answer was lost is ever sent again by an honest peer; by this a copy is told from an equal chunk.
+    """
+
+    __slots__ = ("line", "written")
+
+    def __init__(self, line: Line) -> None:
+        self.line, self.written = line, False
+
+    @property
+    def lost(self) -> bool:
+        """Whether the peer may never have seen the answer: the line ended before it was written, or by a reset."""
+        return self.line.ended and (self.line.reset or not self.written)
+
+
 class Accept(Protocol):
     """Hands a chunk to the journal."""
 
-    async def __call__(self, chunk: Chunk, *, source: str) -> Receipt:
-        """Returns once the chunk is durable; raises `Busy` when nothing more can be taken just now."""
+    async def __call__(self, chunk: Chunk, *, source: str, carried: Carried | None = None) -> Receipt:
+        """Returns once the chunk is durable; raises `Busy` when nothing more can be taken just now.
+
+        With `carried`, a chunk with an id that was taken before, whose answer was lost, is not taken again.
+        """
         ...
 
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pluginhost.inputs.forward import Forward, ForwardOptions
-from pluginhost.inputs.port import Context, Receipt
+from pluginhost.inputs.port import Carried, Context, Receipt
 from pluginhost.metrics import Registry
 from pluginhost.wire import records
 from pluginhost.wire.chunk import Chunk
@@ -34,7 +34,7 @@ class Receiver:
     def counts(self) -> dict[str, int]:
         return self.metrics.snapshot()["input.forward"]
 
-    async def _accept(self, chunk: Chunk, *, source: str) -> Receipt:
+    async def _accept(self, chunk: Chunk, *, source: str, carried: Carried | None = None) -> Receipt:
         await asyncio.sleep(0)  # durable some time later
         with self._changed:
             self.packings.add(chunk.packing)

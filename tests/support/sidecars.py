@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -125,10 +126,8 @@ class Sender:
 
     def send(self, records, when=None, attempts=200, chunk=None):
         """Returns when the chunk is acknowledged."""
-        second = when or int(time.time())
-        entries = b"".join(b"\x92\xd7\x00" + struct.pack(">II", second, n) + msgspec.msgpack.encode(one) for n, one in enumerate(records))
         chunk = chunk or base64.b64encode(os.urandom(16)).decode()
-        frame = msgpack.packb([self.tag, entries, {"size": len(records), "chunk": chunk}])
+        frame = self._frame(records, when, chunk)
         for _ in range(attempts):
             try:
                 if self._socket is None:
@@ -144,6 +143,18 @@ class Sender:
             self.close()
             time.sleep(0.1)
         raise AssertionError("the chunk was never acknowledged")
+
+    def _frame(self, records, when, chunk):
+        second = when or int(time.time())
+        entries = b"".join(b"\x92\xd7\x00" + struct.pack(">II", second, n) + msgspec.msgpack.encode(one) for n, one in enumerate(records))
+        return msgpack.packb([self.tag, entries, {"size": len(records), "chunk": chunk}])
+
+    def send_and_reset(self, records, chunk):
+        """Sends the chunk and resets the connection once its ack is there, unread."""
+        with socket.create_connection(("127.0.0.1", self.port), 5) as peer:
+            peer.sendall(self._frame(records, None, chunk))
+            select.select([peer], [], [], 10)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def close(self):
         if self._socket is not None:

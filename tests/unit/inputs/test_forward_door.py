@@ -33,13 +33,13 @@ class Journal:
     """A host that takes chunks when it is let."""
 
     def __init__(self):
-        self.chunks, self.sources, self.calls = [], [], 0
+        self.chunks, self.sources, self.carried, self.calls = [], [], [], 0
         self.go = asyncio.Event()
         self.go.set()
         self.busy = 0  # how many calls are refused first
         self.error = None
 
-    async def accept(self, chunk, *, source):
+    async def accept(self, chunk, *, source, carried=None):
         self.calls += 1
         if self.busy:
             self.busy -= 1
@@ -49,6 +49,7 @@ class Journal:
         await self.go.wait()
         self.chunks.append(chunk)
         self.sources.append(source)
+        self.carried.append(carried)
         return Receipt(len(self.chunks))
 
     @property
@@ -132,7 +133,7 @@ async def test_acks_keep_the_order_of_frames_whatever_order_the_journal_has():
     gates = {number: asyncio.Event() for number in range(3)}
 
     class Slow(Journal):
-        async def accept(self, chunk, *, source):
+        async def accept(self, chunk, *, source, carried=None):
             await gates[msgspec.msgpack.decode(chunk.data[chunk.columns.starts[0] :])["n"]].wait()
             return await super().accept(chunk, source=source)
 
