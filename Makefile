@@ -3,10 +3,13 @@
 # make test   every test; starts a real Elasticsearch and real clients by itself
 # make check  lint, types, import contract
 # make bench  records per second
+# make soak   kill -9 under load, ROUNDS times
 PYTHON ?= python3
+ROUNDS ?= 200
+SEED ?= 1
 BIN := .venv/bin
 
-.PHONY: demo run check test bench docs protos lock system clean
+.PHONY: demo run check test bench soak docs protos lock system clean
 
 demo: .venv/core
 	@$(BIN)/pluginhost demo
@@ -25,6 +28,9 @@ test: .venv/dev
 bench: .venv/dev
 	$(BIN)/python benchmarks/pipeline.py
 	$(BIN)/python benchmarks/loopback.py
+
+soak: .venv/dev
+	$(BIN)/python tests/soak/soak.py --rounds $(ROUNDS) --seed $(SEED)
 
 docs: .venv/dev
 	$(BIN)/python docs/generate.py
