@@ -28,8 +28,8 @@ from ..engine.shards import Worker
 from ..engine.splitter import Control, Routes, control_row, tick_row
 from ..engine.watermark import Watermarks
 from ..events.fields import Document
-from ..inputs.port import Carried, Input, Receipt
 from ..inputs.port import Context as InputContext
+from ..inputs.port import Input, Receipt, Way
 from ..match import compile as compile_predicate
 from ..metrics import Registry
 from ..options import Duration
@@ -107,7 +107,7 @@ class Host:
                           todo="set `workers` as it was; if a shard's file was lost, restore the folder from a backup")  # fmt: skip
 
     def _input(self, part: Part) -> Input:
-        async def accept(chunk: Chunk, *, source: str, carried: Carried | None = None) -> Receipt:
+        async def accept(chunk: Chunk, *, source: str, carried: Way | None = None) -> Receipt:
             return await self.accept(part.name, chunk, source, carried)
 
         made: Input = part.type(part.options, InputContext(part.name, accept, self.metrics, self.configured.hostname))
@@ -130,7 +130,7 @@ class Host:
         return Worker(number, self.config.workers, self.data, self.committer, self.metrics.counts(f"worker.{number}", *shards.COUNTS),
                       routes=lambda: self._split, ready=self._worker_ready, report=self.desk.report, saved=self._saved)  # fmt: skip
 
-    async def accept(self, name: str, chunk: Chunk, source: str, carried: Carried | None) -> Receipt:
+    async def accept(self, name: str, chunk: Chunk, source: str, carried: Way | None) -> Receipt:
         """Puts a chunk of input `name` into the journal, once; returns when it is durable."""
         kept = self._guard(chunk)
         if kept is None:

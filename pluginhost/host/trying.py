@@ -10,8 +10,8 @@ from typing import Any
 
 from ..engine.generations import Generations
 from ..engine.reload import Checker, Reloader
-from ..inputs.port import Carried, Receipt
 from ..inputs.port import Context as InputContext
+from ..inputs.port import Receipt, Way
 from ..metrics import Registry
 from ..outputs.port import Context as OutputContext
 from ..outputs.port import Unavailable
@@ -61,7 +61,7 @@ async def checks(setup: Configured, clock: Clock) -> AsyncIterator[Finding]:
         yield "output", part.name, await _output(part, setup, clock)
 
 
-async def _nowhere(chunk: Chunk, *, source: str, carried: Carried | None = None) -> Receipt:
+async def _nowhere(chunk: Chunk, *, source: str, carried: Way | None = None) -> Receipt:
     raise AssertionError(f"a check takes no records, yet {source} sent {chunk.count}")
 
 

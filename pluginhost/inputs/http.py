@@ -126,11 +126,17 @@ class Http:
             return await self._unreadable(error, request.remote or "", body)
         if chunk.packing:
             hold(len(chunk.data))
-        if chunk.count or chunk.rejected:
-            await self._context.accept(chunk, source=request.remote or "")
-        self._counts["records"] += chunk.count
-        self._counts["rejected"] += len(chunk.rejected)
-        return _said(200, accepted=chunk.count, **({"rejected": len(chunk.rejected)} if chunk.rejected else {}))
+        chunk = msgspec.structs.replace(chunk, chunk_id=_identity(request, body))
+        answer = _said(200, accepted=chunk.count, **({"rejected": len(chunk.rejected)} if chunk.rejected else {}))
+        with _answering(request) as carried:
+            if chunk.count or chunk.rejected:
+                await self._context.accept(chunk, source=request.remote or "", carried=carried)
+            self._counts["records"] += chunk.count
+            self._counts["rejected"] += len(chunk.rejected)
+            await answer.prepare(request)
+            await answer.write_eof()
+            carried.written = True
+        return answer
 
     async def _read(self, request: web.Request, hold: Callable[[int], None]) -> bytes:
         largest, pieces = self._limits.body, bytearray()
@@ -188,6 +194,40 @@ class Http:
             yield hold
         finally:
             self._held -= mine
+
+
+class _Answer:
+    """An answer on its way. It is lost if its request's connection ended before it was written."""
+
+    __slots__ = ("_request", "written")
+
+    def __init__(self, request: web.Request) -> None:
+        self._request: web.Request | None = request
+        self.written = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether the sender will send the same again."""
+        return not self.written and (self._request is None or self._request.transport is None or self._request.transport.is_closing())
+
+    def end(self) -> None:
+        """Nothing more will be written; the request is let go."""
+        self._request = None
+
+
+@contextlib.contextmanager
+def _answering(request: web.Request) -> Iterator[_Answer]:
+    answer = _Answer(request)
+    try:
+        yield answer
+    finally:
+        answer.end()
+
+
+def _identity(request: web.Request, body: bytes) -> bytes:
+    """What a request that is sent again has in common with its first copy: the sender's own key for it, or its body."""
+    key = request.headers.get("Idempotency-Key")
+    return key.encode("utf-8", "surrogateescape")[:256] if key else hashlib.blake2b(body, digest_size=16).digest()
 
 
 def _later(busy: Busy) -> web.Response:

@@ -9,13 +9,22 @@ import msgspec
 from ..metrics import Registry
 from ..wire.chunk import Chunk
 
-__all__ = ["Accept", "Carried", "Context", "Input", "Line", "Receipt"]
+__all__ = ["Accept", "Carried", "Context", "Input", "Line", "Receipt", "Way"]
 
 
 class Receipt(msgspec.Struct, frozen=True):
     """The chunk is durable. `offset` is its row; -1 if there was nothing to keep (a loop, a duplicate)."""
 
     offset: int
+
+
+class Way(Protocol):
+    """How a chunk came in, as far as its answer is concerned."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether the peer may never have seen the answer, so that it will send the chunk again."""
+        ...
 
 
 class Line:
@@ -47,7 +56,7 @@ class Carried:
 class Accept(Protocol):
     """Hands a chunk to the journal."""
 
-    async def __call__(self, chunk: Chunk, *, source: str, carried: Carried | None = None) -> Receipt:
+    async def __call__(self, chunk: Chunk, *, source: str, carried: Way | None = None) -> Receipt:
         """Returns once the chunk is durable; raises `Busy` when nothing more can be taken just now.
 
         With `carried`, a chunk with an id that was taken before, whose answer was lost, is not taken again.

@@ -42,7 +42,7 @@ def test_a_generated_client_streams_batches(tmp_path):
     (tmp_path / "client.py").write_text(CLIENT)
     chunks = []
 
-    async def accept(chunk, *, source):
+    async def accept(chunk, *, source, carried=None):
         await asyncio.sleep(0.002)  # a disk
         chunks.append(chunk)
         return Receipt(len(chunks))

@@ -25,7 +25,7 @@ class Sidecar(threading.Thread):
         self.options, self.records, self.busy, self.dead = options, [], 0, []
         self.metrics, self.listening, self.changed = Registry(), threading.Event(), threading.Condition()
 
-    async def accept(self, chunk, *, source):
+    async def accept(self, chunk, *, source, carried=None):
         with self.changed:
             self.changed.notify_all()
             if self.busy:

@@ -143,3 +143,19 @@ def test_a_chunk_whose_ack_died_with_the_host_or_its_connection_counts_once(side
         sender.send([{"user": "a"}], chunk=f"more-{number}")
     one.settled()
     assert headlines(one) == ["a 10", "a 20"]
+
+
+def test_an_http_batch_that_is_sent_again_after_a_timeout_counts_once(sidecar):
+    one = sidecar()
+    (one.analyzers / "every_tenth.py").write_text(COUNTER)
+    one.start()
+    batch = [{"user": "a", "seq": number} for number in range(10)]
+    one.post(batch)
+    one.kill()  # whether the answer arrived nobody knows any more: the shipper sends the batch again
+    one.start()
+    one.post(batch)
+    one.settled()
+    assert headlines(one) == ["a 10"]
+    one.post(batch)  # an equal batch later, its first one answered: it is another
+    one.settled()
+    assert headlines(one) == ["a 10", "a 20"]

@@ -32,7 +32,7 @@ class Host:
         self.chunks, self.entered, self.sources, self.busy = [], [], set(), []
         self.gates = {}
 
-    async def accept(self, chunk, *, source):
+    async def accept(self, chunk, *, source, carried=None):
         self.entered.append(chunk.data)
         self.sources.add(source)
         if gate := self.gates.get(chunk.data):

@@ -28,7 +28,7 @@ class Host:
         self.gate, self.entered = asyncio.Event(), asyncio.Event()
         self.gate.set()
 
-    async def accept(self, chunk, *, source):
+    async def accept(self, chunk, *, source, carried=None):
         self.entered.set()
         await self.gate.wait()
         if self.broken:
