@@ -51,6 +51,14 @@ class Committer:
         self._wake.set()
         await done
 
+    async def insist(self, rows: Sequence[Row]) -> None:
+        """Appends rows of our own making; while that cannot be done (the disk is full) the caller waits."""
+        while True:
+            try:
+                return await self.append(rows, ours=True)
+            except Busy as busy:
+                await asyncio.sleep(busy.retry_after)
+
     def admit(self) -> None:
         """Raises `Busy` when nothing more can be taken just now."""
         if self._waiting_bytes > self._queue or self.journal.bytes > self._most:

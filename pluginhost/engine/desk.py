@@ -18,7 +18,7 @@ import msgspec
 
 from ..alerts.desk import Group, decide
 from ..metrics import Counts
-from ..problem import Busy, printable
+from ..problem import printable
 from ..store.alerts import AlertStore, Commit, Letter, NewAlert
 from ..store.row import Row
 from .committer import Committer
@@ -82,20 +82,12 @@ class Desk:
         rows = [row for made in report.chained if (row := self._fresh(made.id, made.offset, chained_row, made))]
         rows += [row for update in report.tables if (row := self._fresh(update.id, update.offset, table_row, update))]
         if rows:
-            await self._journal(rows)
+            await self._committer.insist(rows)
         for failure in report.failures:
             self._complain(failure)
         self._findings[shard] += [one for one in report.findings if one.offset >= self.frontier]
         self._reported[shard] = max(self._reported[shard], report.position)
         self._wake.set()
-
-    async def _journal(self, rows: list[Row]) -> None:
-        """Appends what analyzers made; while that cannot be done the shard waits, for its report must not count before."""
-        while True:
-            try:
-                return await self._committer.append(rows, ours=True)
-            except Busy as busy:
-                await asyncio.sleep(busy.retry_after)
 
     def _fresh(self, id_: str, offset: int, row: Callable[[Any], Row], made: Made | TableUpdate) -> Row | None:
         """The row for something made at `offset`, unless it is in the journal already."""

@@ -7,16 +7,16 @@ import contextlib
 import logging
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from ..metrics import Counts
-from ..store.row import Row
+from ..store.row import Kind, Row
 from .committer import Committer
 from .link import Committed, Feed, Framed, FromWorker, Part, Ready, Report, Saved, Stop, UnitCounts, frame
-from .splitter import Routes
+from .splitter import Routes, control_of
 
-__all__ = ["COUNTS", "Worker"]
+__all__ = ["COUNTS", "Routing", "Worker"]
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +25,35 @@ _FEED = 4 << 20  # bytes of one message
 _AHEAD = 32 << 20  # bytes fed but not reported yet
 
 
+class Routing:
+    """What of each row goes to one shard, by the generation that holds at the row: a swap changes keys at its own offset only.
+
+    `routes` gives the routes of a generation, None where every record goes everywhere (one shard).
+    """
+
+    def __init__(self, shard: int, generation: int, routes: Callable[[int], Routes | None]) -> None:
+        self._shard, self._by_generation = shard, routes
+        self._routes = routes(generation)
+
+    def parts(self, rows: Iterable[Row]) -> list[Part]:
+        """The shard's parts of rows in journal order, going on where the last call ended."""
+        parts = []
+        for row in rows:
+            if row.kind == Kind.CONTROL:
+                self._routes = self._by_generation(control_of(row).swap)
+            if self._routes is None or not row.count:
+                parts.append(Part(row))
+            else:
+                chosen, keys = self._routes.of(row)[self._shard]
+                parts.append(Part(row, chosen, list(keys.items())))
+        return parts
+
+
 class Worker:
     """Worker `shard` of `shards`. `report` is awaited for every report, in order; `ready` is called when it (re)starts."""
 
     def __init__(self, shard: int, shards: int, data: Path, committer: Committer, counts: Counts, *,
-                 routes: Callable[[], Routes | None], ready: Callable[[int], None], report: Callable[[int, Report], Awaitable[None]],
+                 routes: Callable[[int], Routes | None], ready: Callable[[int], None], report: Callable[[int, Report], Awaitable[None]],
                  saved: Callable[[], None]) -> None:  # fmt: skip
         self.shard, self._shards, self._data, self._committer, self._counts = shard, shards, data, committer, counts
         self._routes, self._ready, self._report, self._saved = routes, ready, report, saved
@@ -87,7 +111,7 @@ class Worker:
                             log.error("the state of shard %d is older than the journal: %d rows it has not seen are gone; was its file "
                                       "lost or restored?", self.shard, self._committer.journal.start - message.position)  # fmt: skip
                         self._ready(self.shard)
-                        feeding = tasks.create_task(self._feed(message.position))
+                        feeding = tasks.create_task(self._feed(message.position, Routing(self.shard, message.generation, self._routes)))
                     elif isinstance(message, Report):
                         self._reported(message)
                         await self._report(self.shard, message)
@@ -116,11 +140,11 @@ class Worker:
         if sum(size for _, size in self._outstanding) < _AHEAD:
             self._room.set()
 
-    async def _feed(self, offset: int) -> None:
+    async def _feed(self, offset: int, routing: Routing) -> None:
         with contextlib.suppress(ConnectionError):
-            await self._fed(offset)
+            await self._fed(offset, routing)
 
-    async def _fed(self, offset: int) -> None:
+    async def _fed(self, offset: int, routing: Routing) -> None:
         while self._writer is not None:
             self._grown.clear()
             rows = await self._committer.read(offset, _FEED)
@@ -129,22 +153,12 @@ class Worker:
                 continue
             offset = rows[-1].offset + 1
             self._counts["rows"] += len(rows)
-            self._writer.write(frame(Feed(self._parts(rows))))
+            self._writer.write(frame(Feed(routing.parts(rows))))
             self._outstanding.append((offset, sum(len(row.body) for row in rows)))
             if sum(size for _, size in self._outstanding) >= _AHEAD:
                 self._room.clear()
             await self._writer.drain()
             await self._room.wait()
-
-    def _parts(self, rows: list[Row]) -> list[Part]:
-        routes = self._routes()
-        if routes is None:
-            return [Part(row) for row in rows]
-        parts = []
-        for row in rows:
-            chosen, keys = routes.of(row)[self.shard]
-            parts.append(Part(row, chosen, list(keys.items())) if row.count else Part(row))
-        return parts
 
     def committed(self, offset: int) -> None:
         """Tells the worker how far the desk has come."""

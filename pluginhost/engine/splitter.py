@@ -7,6 +7,7 @@ in the host, and travel with the slice.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from zlib import crc32
 
@@ -29,6 +30,7 @@ __all__ = ["FUTURE", "Control", "Keys", "Routes", "chained_row", "control_of", "
 
 FUTURE = Duration.of("5m").ns
 LETTER = 64 << 10
+_ROUTED = 64  # rows whose routes are kept until the last shard has asked for them
 _LIMIT = 1 << 32  # what wire let pass fits: the row was validated under the limits of its day
 Keys = dict[tuple[str, ...], list[bytes | None]]
 
@@ -111,9 +113,18 @@ class Routes:
         self._keys, self._mappings, self._shards = sorted(keys), mappings, shards
         self._always = {shard(crc32(name.encode()) & 255, shards) for name in pinned}
         self._by_content = keyless or bool(keys)  # whoever has no key is counted where its bytes fall
+        self._read: OrderedDict[int, list[tuple[list[int], Keys]]] = OrderedDict()
 
     def of(self, row: Row) -> list[tuple[list[int], Keys]]:
-        """Per shard: the indices of its records in the row, and their keys, column by column."""
+        """Per shard: the indices of its records in the row, and their keys, column by column. Every shard asks for the same rows."""
+        parts = self._read.get(row.offset)
+        if parts is None:
+            parts = self._read[row.offset] = self._parts(row)
+            if len(self._read) > _ROUTED:
+                self._read.popitem(last=False)
+        return parts
+
+    def _parts(self, row: Row) -> list[tuple[list[int], Keys]]:
         parts: list[tuple[list[int], Keys]] = [([], {fields: [] for fields in self._keys}) for _ in range(self._shards)]
         for item in items(row):
             if not isinstance(item, Slice):

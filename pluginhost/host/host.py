@@ -71,7 +71,7 @@ class Host:
         self.reloader = Reloader(configured.folders, self.config.options, self.generations, Checker())
         self.outputs = {part.name: self._output(part) for part in configured.outputs}
         self.deliveries = {name: self._delivery(name, output) for name, output in self.outputs.items()}
-        self._routes = [(part, compile_predicate(part.when) if part.when is not None else None) for part in configured.outputs]
+        self._wanted = [(part, compile_predicate(part.when) if part.when is not None else None) for part in configured.outputs]
         self.desk = Desk(self.store, self.committer, self.metrics.counts("desk", *desk.COUNTS), shards=self.config.workers,
                          route=self._route, clock=clock, observer=configured.hostname, told=self._told)  # fmt: skip
         ours = {self.config.loop_tag, *(one.prefix.rstrip(".") for one in self.outputs.values() if isinstance(one, Tagging))}
@@ -79,7 +79,7 @@ class Host:
         self._duplicates = Duplicates(self.metrics.counts("duplicates", *duplicates.COUNTS), clock)
         self.inputs: list[Input] = [self._input(part) for part in configured.inputs]
         self.workers = [self._worker(number) for number in range(self.config.workers)]
-        self._split: Routes | None = None
+        self._routes_of: dict[int, Routes] = {}
         self._ticks = False  # whether any analyzer waits for time to pass
         self._marks = Watermarks(self.config.lateness.ns)
         self.ready = asyncio.Event()
@@ -128,7 +128,7 @@ class Host:
 
     def _worker(self, number: int) -> Worker:
         return Worker(number, self.config.workers, self.data, self.committer, self.metrics.counts(f"worker.{number}", *shards.COUNTS),
-                      routes=lambda: self._split, ready=self._worker_ready, report=self.desk.report, saved=self._saved)  # fmt: skip
+                      routes=self._routing, ready=self._worker_ready, report=self.desk.report, saved=self._saved)  # fmt: skip
 
     async def accept(self, name: str, chunk: Chunk, source: str, carried: Way | None) -> Receipt:
         """Puts a chunk of input `name` into the journal, once; returns when it is durable."""
@@ -149,7 +149,7 @@ class Host:
 
     def _route(self, finding: Finding, document: Mapping[str, Any]) -> list[str]:
         view = Document(document)
-        return [part.name for part, wanted in self._routes
+        return [part.name for part, wanted in self._wanted
                 if (not (named := part.route.analyzers) or finding.analyzer in named) and (wanted is None or wanted(view))]  # fmt: skip
 
     def _durable(self, row: Row) -> None:
@@ -184,12 +184,14 @@ class Host:
         """A checkpoint was written: what every shard and the desk have behind them is no longer needed."""
         saved = [worker.saved for worker in self.workers]
         self.journal.drop(min(self.desk.frontier, *(one.position for one in saved)))
-        self.generations.prune(min(one.generation for one in saved))
+        oldest = min(one.generation for one in saved)
+        self.generations.prune(oldest)
+        self._routes_of = {number: routes for number, routes in self._routes_of.items() if number >= oldest}
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Runs until `stopping` is set, then stops in order; raises what a part could not live with."""
         self.desk.recover()
-        self._duplicates.recover(self.journal.read(self.journal.start))
+        self._duplicates.recover(self.journal.read(max(self.journal.start, self.journal.end - duplicates.MOST)))
         self.committer.watchers.append(self._durable)
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self.committer.run(), name="committer"), tasks.create_task(self.desk.run(), name="desk")]
@@ -236,21 +238,24 @@ class Host:
             return None
         current = self.reloader.manifest
         if current.number:
-            self._split = self._routing(current)
             self._ticks = any(info.ticks for info in current.infos())
-            await self.committer.append([control_row(Control(current.number, reset))], ours=True)
+            await self.committer.insist([control_row(Control(current.number, reset))])
             for name in self.config.options.keys() - {info.name for info in current.infos()} if start else ():
                 log.warning("options are given for %s, but no such analyzer runs", name)
             log.info("generation %d: %s", current.number, ", ".join(info.name for info in current.infos()) or "no analyzers")
         return manifest
 
-    def _routing(self, manifest: Manifest) -> Routes | None:
+    def _routing(self, generation: int) -> Routes | None:
+        """How the records of a generation are shared out among the workers."""
         if self.config.workers == 1:
             return None
-        infos = manifest.infos()
-        keyed = {fields for info in infos for fields in (info.key,) if fields and not info.pinned}
-        pinned = [info.name for info in infos if info.pinned]
-        return Routes(keyed, pinned, any(not info.key and not info.pinned for info in infos), self._mappings, self.config.workers)
+        if generation not in self._routes_of:
+            infos = self.generations.manifest(generation).infos() if generation else []
+            keyed = {info.key for info in infos if info.key and not info.pinned}
+            pinned = [info.name for info in infos if info.pinned]
+            keyless = any(not info.key and not info.pinned for info in infos)
+            self._routes_of[generation] = Routes(keyed, pinned, keyless, self._mappings, self.config.workers)
+        return self._routes_of[generation]
 
     async def _watch(self) -> None:
         async for _ in changes(self.configured.folders, _RESCAN):
@@ -260,8 +265,7 @@ class Host:
         while True:
             await asyncio.sleep(0.25)
             if self._ticks and (mark := self._marks.now(self._clock())) is not None:
-                await self.committer.append([tick_row(mark)], ours=True)
-
+                await self.committer.insist([tick_row(mark)])
 
     async def _keeping(self) -> None:
         """Lets go of the oldest alerts, and of what waits for outputs that are no longer configured."""

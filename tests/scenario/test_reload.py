@@ -139,3 +139,31 @@ def test_3000_reloads_grow_memory_by_less_than_2_mb(sidecar):
     assert sum(grown) < 2 << 20, f"host and worker grew by {grown} bytes"
     one.post([{"user": "a"}])
     one.settled()
+
+
+def test_a_swap_to_another_key_under_load_with_two_workers_misses_no_record(sidecar):
+    """Each record is judged by the old key or by the new one, never by neither."""
+    one = sidecar(workers=2)
+    file = one.analyzers / "say.py"
+    source = "from pluginhost import Alert, analyzer\n\n@analyzer(key='{}')\ndef say(event):\n    return Alert('low', str(event['seq']))\n"
+    file.write_text(source.format("user"))
+    one.start()
+    sender, stop, sent = Sender(one.forward), threading.Event(), [0]
+
+    def send():
+        while not stop.is_set():
+            sender.send([{"user": f"u{n % 17}", "ip": f"10.0.0.{n % 23}", "seq": n} for n in range(sent[0], sent[0] + 50)])
+            sent[0] += 50
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        for generation, key in enumerate(("ip", "user", "ip"), 2):
+            until(lambda at=sent[0]: sent[0] > at + 200)
+            file.write_text(source.format(key))
+            until(lambda wanted=generation: one.status()["generation"] == wanted)
+    finally:
+        stop.set()
+        thread.join()
+    one.settled()
+    assert sorted(int(alert["headline"]) for alert in one.alerts()) == list(range(sent[0]))
