@@ -68,6 +68,10 @@ class Desk:
         if row.input in ("chain", "table"):
             self._made[made_id(row)] = row.offset
 
+    def bury(self, offset: int, letter: Letter) -> None:
+        """Keeps a dead letter about the row at `offset`, once the desk has passed it."""
+        self._letters.append((offset, letter))
+
     def within(self, work: Callable[..., Any], *given: Any) -> Awaitable[Any]:
         """Runs `work` in the one thread that may use the store."""
         return asyncio.get_running_loop().run_in_executor(self._thread, work, *given)

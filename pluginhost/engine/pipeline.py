@@ -7,7 +7,7 @@ raises hurts only itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import GeneratorType
 from typing import Any
 from zlib import crc32
@@ -49,11 +49,16 @@ class _Origin(msgspec.Struct):
 
 
 class Pipeline:
-    """The analyzers of one generation in shard `shard` of `shards`."""
+    """The analyzers of one generation in shard `shard` of `shards`.
 
-    def __init__(self, units: Sequence[Unit], mappings: Mappings, *, shard: int = 0, shards: int = 1) -> None:
+    `enter` is told (name, offset, index) before each call; `skips` are the calls (name, offset, index) that are never made.
+    """
+
+    def __init__(self, units: Sequence[Unit], mappings: Mappings, *, shard: int = 0, shards: int = 1,
+                 enter: Callable[[bytes, int, int], None] | None = None, skips: Collection[tuple[str, int, int]] = ()) -> None:  # fmt: skip
         self.units = {unit.name: unit for unit in units}
         self.mappings, self._shard, self._shards = mappings, shard, shards
+        self._enter, self._skips = enter, frozenset(skips)
         self._wanted: dict[str, list[Unit]] = {}
         self._stateless: dict[str, Cell] = {}
 
@@ -125,6 +130,11 @@ class Pipeline:
                 self._call(state, unit, cell, key, origin, result)
 
     def _call(self, state: ShardState, unit: Unit, cell: Cell, key: bytes, origin: _Origin, result: Result) -> None:
+        if self._skips and (unit.name, origin.offset, origin.index) in self._skips:
+            unit.failed += 1
+            return
+        if self._enter is not None:
+            self._enter(unit.tag, origin.offset, origin.index)
         try:
             handler = cell.call if origin.timer is None else cell.on_timer
             given = handler(origin.timer or origin.event) if handler is not None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import socket
 import sys
@@ -15,6 +16,7 @@ from ..store.row import Kind, Row
 from .committer import Committer
 from .link import Committed, Feed, Framed, FromWorker, Part, Ready, Report, Saved, Stop, UnitCounts, frame
 from .splitter import Routes, control_of
+from .trace import Call, last
 
 __all__ = ["COUNTS", "Routing", "Worker"]
 
@@ -23,6 +25,7 @@ log = logging.getLogger(__name__)
 COUNTS = ("rows", "records", "reports", "restarts")
 _FEED = 4 << 20  # bytes of one message
 _AHEAD = 32 << 20  # bytes fed but not reported yet
+_DEATHS = 2  # at the same call
 
 
 class Routing:
@@ -39,8 +42,8 @@ class Routing:
         """The shard's parts of rows in journal order, going on where the last call ended."""
         parts = []
         for row in rows:
-            if row.kind == Kind.CONTROL:
-                self._routes = self._by_generation(control_of(row).swap)
+            if row.kind == Kind.CONTROL and (generation := control_of(row).swap) is not None:
+                self._routes = self._by_generation(generation)
             if self._routes is None or not row.count:
                 parts.append(Part(row))
             else:
@@ -50,13 +53,21 @@ class Routing:
 
 
 class Worker:
-    """Worker `shard` of `shards`. `report` is awaited for every report, in order; `ready` is called when it (re)starts."""
+    """Worker `shard` of `shards`. `report` is awaited for every report, in order; `ready` is called when it (re)starts, `fatal` when
+    a call has ended the process twice. One that is silent over its work for more than `patience` seconds is ended.
+    """
 
     def __init__(self, shard: int, shards: int, data: Path, committer: Committer, counts: Counts, *,
-                 routes: Callable[[int], Routes | None], ready: Callable[[int], None], report: Callable[[int, Report], Awaitable[None]],
-                 saved: Callable[[], None]) -> None:  # fmt: skip
+                 patience: float, routes: Callable[[int], Routes | None], ready: Callable[[int], None],
+                 report: Callable[[int, Report], Awaitable[None]], saved: Callable[[], None],
+                 fatal: Callable[[Call], Awaitable[None]]) -> None:  # fmt: skip
         self.shard, self._shards, self._data, self._committer, self._counts = shard, shards, data, committer, counts
         self._routes, self._ready, self._report, self._saved = routes, ready, report, saved
+        self._patience, self._fatal = patience, fatal
+        self._trace = data / f"shard-{shard}.trace"
+        self._deaths: dict[Call, int] = {}
+        self._heard = 0.0
+        self.skips: set[Call] = set()
         self._grown = committer.grown()
         self._room = asyncio.Event()
         self._outstanding: list[tuple[int, int]] = []  # (offset behind the message, its bytes)
@@ -76,14 +87,36 @@ class Worker:
             if self._stopping:
                 return
             self._counts["restarts"] += 1
+            await self._autopsy()
             delay = 0.2 if asyncio.get_running_loop().time() - started > 60 else min(delay * 2, 10.0)
             log.error("worker %d ended with status %s; a new one starts in %.1f s and replays from its last checkpoint", self.shard,
                       self._process.returncode if self._process else "?", delay)  # fmt: skip
             await asyncio.sleep(delay)
 
+    async def _autopsy(self) -> None:
+        """Notes at which call the process ended; one that ended it twice is not made again."""
+        call = last(self._trace)
+        if call is None:
+            return
+        self._deaths[call] = self._deaths.get(call, 0) + 1
+        log.error("worker %d ended in analyzer %s, at row %d, record %d", self.shard, call.analyzer, call.offset, call.record)
+        if self._deaths[call] >= _DEATHS and call not in self.skips:
+            self.skips.add(call)
+            await self._fatal(call)
+
+    async def _watch(self) -> None:
+        """Ends a process that has been given work and says nothing for longer than it may."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(min(self._patience / 4, 1.0))
+            if self._outstanding and clock() - self._heard > self._patience and self._process is not None:
+                log.error("worker %d has not answered for %.0f s and is ended", self.shard, self._patience)
+                self._process.kill()
+
     async def _live(self) -> None:
         ours, theirs = socket.socketpair()
-        given = (theirs.fileno(), self.shard, self._shards, self._data)
+        skips = json.dumps(sorted(self.skips))
+        given = (theirs.fileno(), self.shard, self._shards, self._data, skips)
         command = (sys.executable, "-m", "pluginhost.engine.worker", *map(str, given))
         self._process = await asyncio.create_subprocess_exec(*command, pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL)
         self.pid = self._process.pid
@@ -100,7 +133,7 @@ class Worker:
 
     async def _listen(self, reader: asyncio.StreamReader, tasks: asyncio.TaskGroup) -> None:
         """Handles what the process says until it hangs up; feeds it meanwhile."""
-        feeding: asyncio.Task[None] | None = None
+        feeding: list[asyncio.Task[None]] = []
         framed = Framed(FromWorker)
         with contextlib.suppress(ConnectionError):  # the process is gone: its status says more
             while data := await reader.read(1 << 20):
@@ -111,15 +144,16 @@ class Worker:
                             log.error("the state of shard %d is older than the journal: %d rows it has not seen are gone; was its file "
                                       "lost or restored?", self.shard, self._committer.journal.start - message.position)  # fmt: skip
                         self._ready(self.shard)
-                        feeding = tasks.create_task(self._feed(message.position, Routing(self.shard, message.generation, self._routes)))
+                        routing = Routing(self.shard, message.generation, self._routes)
+                        feeding = [tasks.create_task(self._feed(message.position, routing)), tasks.create_task(self._watch())]
                     elif isinstance(message, Report):
                         self._reported(message)
                         await self._report(self.shard, message)
                     else:
                         self.saved = message
                         self._saved()
-        if feeding is not None:
-            feeding.cancel()
+        for task in feeding:
+            task.cancel()
 
     async def _ended(self) -> None:
         self.pid = 0
@@ -132,7 +166,7 @@ class Worker:
             await self._process.wait()
 
     def _reported(self, report: Report) -> None:
-        self.units = report.counts
+        self.units, self._heard = report.counts, asyncio.get_running_loop().time()
         self._counts["reports"] += 1
         self._counts["records"] = report.records
         while self._outstanding and self._outstanding[0][0] <= report.position:
@@ -154,6 +188,8 @@ class Worker:
             offset = rows[-1].offset + 1
             self._counts["rows"] += len(rows)
             self._writer.write(frame(Feed(routing.parts(rows))))
+            if not self._outstanding:
+                self._heard = asyncio.get_running_loop().time()
             self._outstanding.append((offset, sum(len(row.body) for row in rows)))
             if sum(size for _, size in self._outstanding) >= _AHEAD:
                 self._room.clear()

@@ -25,8 +25,8 @@ from ..wire.compression import unpack_leniently
 from .items import Item, Made, TableUpdate, Tick
 from .unit import pack
 
-__all__ = ["FUTURE", "Control", "Keys", "Routes", "chained_row", "control_of", "control_row", "items", "made_id", "rejected", "slices",
-           "table_row", "tick_row"]  # fmt: skip
+__all__ = ["FUTURE", "Control", "Keys", "Routes", "chained_row", "control_of", "control_row", "items", "made_id", "rejected", "skipped",
+           "slices", "table_row", "tick_row"]  # fmt: skip
 
 FUTURE = Duration.of("5m").ns
 LETTER = 64 << 10
@@ -45,10 +45,15 @@ class Chained(msgspec.Struct, frozen=True):
 
 
 class Control(msgspec.Struct, frozen=True):
-    """The body of a control row: the generation that takes effect here, and the analyzers whose state is given up."""
+    """The body of a control row: the generation that takes effect here, and the analyzers whose state is given up.
 
-    swap: int
+    `skip` (analyzer, offset, index) is a call that ended a worker twice and is never made again; it holds for every replay, so
+    workers are told of it before they begin.
+    """
+
+    swap: int | None = None
     reset: tuple[str, ...] = ()
+    skip: tuple[str, int, int] | None = None
 
 
 _control = msgspec.msgpack.Decoder(Control)
@@ -148,6 +153,14 @@ def rejected(row: Row) -> list[Letter]:
     source = msgspec.json.encode({"input": row.input, "source": row.source, "tag": row.tag, "arrival": row.arrival})
     return [Letter(f"{row.offset}.{n}", "input", reason, source, data[start : min(end, start + LETTER)])
             for n, (reason, start, end) in enumerate(row.rejected)]  # fmt: skip
+
+
+def skipped(row: Row, call: tuple[str, int, int]) -> Letter:
+    """The dead letter of a record at which an analyzer ended its worker twice."""
+    name, offset, index = call
+    source = msgspec.json.encode({"analyzer": name, "input": row.input, "source": row.source, "tag": row.tag, "arrival": row.arrival})
+    raw = next((one.raw for one in items(row) if isinstance(one, Slice) and one.index == index), b"")
+    return Letter(f"{offset}.{index}.{name}", "analyzer", f"{name} ended the worker twice", source, raw[:LETTER])
 
 
 def control_of(row: Row) -> Control:

@@ -54,6 +54,7 @@ class Unit:
     def __init__(self, analyzer: Analyzer, options: Mapping[str, Any], module: str = "", sources: Mapping[str, str] | None = None) -> None:
         declared = analyzer.declared
         self.analyzer, self.name, self.sources = analyzer, analyzer.name, sources or {}
+        self.tag = analyzer.name.encode()
         self.rule = Rule(analyzer.name, analyzer.title, analyzer.doc, module)
         self.options = {name: options.get(name, option.default) for name, option in analyzer.options.items()}
         self.predicate = compile_predicate(analyzer.predicate) if declared.where else None

@@ -1,6 +1,6 @@
 """A shard as a process: fed journal rows by the host, it runs the pipeline and reports; its state is its own file.
 
-`python -m pluginhost.engine.worker FD SHARD SHARDS DATA`. One thread, no clock on the record path. A checkpoint is packed at
+`python -m pluginhost.engine.worker FD SHARD SHARDS DATA SKIPS`. One thread, no clock on the record path. A checkpoint is packed at
 one position and written once the desk has committed that far, so that a replay never skips a finding the desk lacks.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import logging
 import select
 import signal
@@ -30,6 +31,7 @@ from .parts import mappings
 from .pipeline import Pipeline
 from .splitter import Control, control_of, items
 from .state import ShardState
+from .trace import Trace
 from .unit import Cell, Unit, pack, unpack
 
 __all__ = ["Shard", "main"]
@@ -45,12 +47,13 @@ _updates = msgspec.msgpack.Decoder(list[TableUpdate])
 class Shard:
     """The worker without its socket: `feed` gives the report to send, `committed` writes what may be written."""
 
-    def __init__(self, shard: int, shards: int, data: Path) -> None:
-        self._shard, self._shards = shard, shards
+    def __init__(self, shard: int, shards: int, data: Path, skips: Iterable[tuple[str, int, int]] = ()) -> None:
+        self._shard, self._shards, self._skips = shard, shards, frozenset(skips)
+        self._trace = Trace(data / f"shard-{shard}.trace")
         self._generations, self._mappings = Generations(data / "generations"), mappings()
         self._store = ShardStore(data / f"shard-{shard}.db")
         self._state = ShardState()
-        self._pipeline = Pipeline([], self._mappings, shard=shard, shards=shards)
+        self._pipeline = self._assembled([])
         self._modules: dict[str, tuple[str, list[Unit]]] = {}
         self._changed: set[tuple[str, bytes]] = set()
         self._removed: set[tuple[str, bytes]] = set()
@@ -60,6 +63,9 @@ class Shard:
         self._records = 0
         self.position, self.generation = self._store.position, self._store.generation
         self._restore()
+
+    def _assembled(self, units: list[Unit]) -> Pipeline:
+        return Pipeline(units, self._mappings, shard=self._shard, shards=self._shards, enter=self._trace.enter, skips=self._skips)
 
     def _restore(self) -> None:
         self._state.restore(self._store.load())
@@ -96,6 +102,7 @@ class Shard:
             return
         self._records += len(run)
         result: Result = self._pipeline.run(self._state, run)
+        self._trace.done()
         report.findings.extend(result.findings)
         report.chained.extend(result.chained)
         report.tables.extend(result.tables)
@@ -110,6 +117,8 @@ class Shard:
     def _swap(self, control: Control) -> None:
         for name in control.reset:
             self._forget(name)
+        if control.swap is None:
+            return
         self._load(self._generations.manifest(control.swap))
         gc.collect()  # modules are cycles: what was replaced goes now, not after the next 50,000 allocations
 
@@ -136,7 +145,7 @@ class Shard:
         units = [unit for _, many in loaded.values() for unit in many]
         for name in self._state.cells.keys() - {unit.name for unit in units}:
             self._forget(name)
-        self._pipeline = Pipeline(units, self._mappings, shard=self._shard, shards=self._shards)
+        self._pipeline = self._assembled(units)
         self.generation = manifest.number
 
     def _adopt(self, unit: Unit, shape: str | None) -> None:
@@ -229,4 +238,5 @@ def _stop(host: socket.socket, shard: Shard, stop: Stop) -> bool:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host decides when to stop
     gc.set_threshold(50_000, 20, 100)
-    main(int(sys.argv[1]), Shard(int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])))
+    skipped = [(name, offset, index) for name, offset, index in json.loads(sys.argv[5])]
+    main(int(sys.argv[1]), Shard(int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]), skipped))

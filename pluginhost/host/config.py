@@ -49,6 +49,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     options: Annotated[dict[str, dict[str, Any]], doc("options by analyzer")] = {}
     keep_alerts: Annotated[int, doc("how many alerts the embedded store keeps; the oldest go first", ge=1000)] = 1_000_000
     journal: Annotated[Journal, doc("the durable buffer")] = Journal()
+    worker_patience: Annotated[Duration, doc("how long a worker may be silent over its work until it is replaced")] = Duration(60)
     lateness: Annotated[Duration, doc("how long timers wait for records that come late")] = Duration(5)
     drop_duplicates: Annotated[bool, doc("whether a chunk that is sent again after its answer was lost is taken only once")] = True
     loop_tag: Annotated[str, doc("records under this tag are our own coming back: acknowledged, not analyzed", min_length=1)] = "flagged"

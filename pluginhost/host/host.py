@@ -25,7 +25,8 @@ from ..engine.items import Finding
 from ..engine.parts import mappings
 from ..engine.reload import Checker, Reloader
 from ..engine.shards import Worker
-from ..engine.splitter import Control, Routes, control_row, tick_row
+from ..engine.splitter import Control, Routes, control_of, control_row, skipped, tick_row
+from ..engine.trace import Call
 from ..engine.watermark import Watermarks
 from ..events.fields import Document
 from ..inputs.port import Context as InputContext
@@ -127,8 +128,10 @@ class Host:
         return self.desk.within(work, *given)
 
     def _worker(self, number: int) -> Worker:
-        return Worker(number, self.config.workers, self.data, self.committer, self.metrics.counts(f"worker.{number}", *shards.COUNTS),
-                      routes=self._routing, ready=self._worker_ready, report=self.desk.report, saved=self._saved)  # fmt: skip
+        counts = self.metrics.counts(f"worker.{number}", *shards.COUNTS)
+        return Worker(number, self.config.workers, self.data, self.committer, counts, patience=self.config.worker_patience,
+                      routes=self._routing, ready=self._worker_ready, report=self.desk.report, saved=self._saved,
+                      fatal=self._fatal)  # fmt: skip
 
     async def accept(self, name: str, chunk: Chunk, source: str, carried: Way | None) -> Receipt:
         """Puts a chunk of input `name` into the journal, once; returns when it is durable."""
@@ -180,6 +183,18 @@ class Host:
         self.workers[number].committed(self.desk.frontier)
         self.ready.set()
 
+    async def _fatal(self, call: Call) -> None:
+        """A call has ended a worker twice: it is never made again, and the record goes to the dead letters."""
+        log.error("analyzer %s is not called again for row %d, record %d, which goes to the dead letters", *call)
+        await self.committer.insist([control_row(Control(skip=call))])
+        (row,) = (await self.committer.read(call.offset, 1))[:1]
+        self.desk.bury(call.offset, skipped(row, call))
+
+    def _skips(self) -> set[Call]:
+        """The calls that earlier starts have given up on, as far as a worker could come to them again."""
+        found = (control_of(row).skip for row in self.journal.read(self.journal.start) if row.kind == Kind.CONTROL)
+        return {Call(*skip) for skip in found if skip is not None}
+
     def _saved(self) -> None:
         """A checkpoint was written: what every shard and the desk have behind them is no longer needed."""
         saved = [worker.saved for worker in self.workers]
@@ -191,6 +206,9 @@ class Host:
     async def run(self, stopping: asyncio.Event) -> None:
         """Runs until `stopping` is set, then stops in order; raises what a part could not live with."""
         self.desk.recover()
+        skips = self._skips()
+        for worker in self.workers:
+            worker.skips |= skips
         self._duplicates.recover(self.journal.read(max(self.journal.start, self.journal.end - duplicates.MOST)))
         self.committer.watchers.append(self._durable)
         async with asyncio.TaskGroup() as tasks:

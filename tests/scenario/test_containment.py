@@ -1,0 +1,50 @@
+"""An analyzer that ends or hangs the interpreter costs its own record, and nobody else anything."""
+
+from __future__ import annotations
+
+import pytest
+from sidecars import Sender
+
+VICTIM = '''
+import os
+from pluginhost import Alert, analyzer
+
+@analyzer
+def deadly(event):
+    """Ends the worker at one record."""
+    if event["seq"] == 57:
+        DEED
+    return Alert("low", f"deadly {event['seq']}")
+'''
+COUNTER = '''
+from pluginhost import Alert, SlidingCount, analyzer
+
+@analyzer(pinned=True)
+def counter(event, seen: SlidingCount = SlidingCount("1d")):
+    """Counts."""
+    return Alert("low", f"counter {seen.add(event)}")
+'''
+
+
+@pytest.mark.parametrize("deed", ["os._exit(3)", "os.abort()", "while True: pass"])
+def test_a_deadly_record_is_set_aside_after_the_second_death_and_everything_else_goes_on(sidecar, deed):
+    one = sidecar(worker_patience="1s")
+    (one.analyzers / "deadly.py").write_text(VICTIM.replace("DEED", deed))
+    (one.analyzers / "counter.py").write_text(COUNTER)
+    one.start()
+    sender = Sender(one.forward)
+    for start in range(0, 100, 10):
+        sender.send([{"seq": start + n} for n in range(10)])
+    one.settled()
+    wanted = {f"deadly {n}" for n in range(100) if n != 57} | {f"counter {n}" for n in range(1, 101)}
+    found = [alert["headline"] for alert in one.alerts()]
+    assert sorted(found) == sorted(wanted)
+    (letter,) = one.ask("dead_letters")
+    assert (letter["stage"], letter["reason"]) == ("analyzer", "deadly ended the worker twice")
+    assert one.status()["counts"]["worker.0"]["restarts"] == 2
+    one.kill()  # before any checkpoint: the next start replays the record, and knows
+    one.start()
+    sender.send([{"seq": 100}])
+    one.settled()
+    assert sorted(alert["headline"] for alert in one.alerts()) == sorted([*wanted, "deadly 100", "counter 101"])
+    assert one.status()["counts"]["worker.0"]["restarts"] == 0
