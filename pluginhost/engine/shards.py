@@ -114,6 +114,7 @@ class Worker:
                 self._process.kill()
 
     async def _live(self) -> None:
+        self._trace.unlink(missing_ok=True)  # one that dies before its first call must not be taken to have died at the last one's
         ours, theirs = socket.socketpair()
         skips = json.dumps(sorted(self.skips))
         given = (theirs.fileno(), self.shard, self._shards, self._data, skips)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
-from sidecars import Sender
+from sidecars import Sender, until
+
+from pluginhost.engine.trace import last
 
 VICTIM = '''
 import os
@@ -48,3 +53,23 @@ def test_a_deadly_record_is_set_aside_after_the_second_death_and_everything_else
     one.settled()
     assert sorted(alert["headline"] for alert in one.alerts()) == sorted([*wanted, "deadly 100", "counter 101"])
     assert one.status()["counts"]["worker.0"]["restarts"] == 0
+
+
+def test_a_worker_killed_again_while_it_starts_blames_no_analyzer(sidecar):
+    """The first death is at a call; the next ones come before any: they are nobody's fault."""
+    one = sidecar()
+    slow = "event['seq'] == 3 and __import__('time').sleep(0.5)"
+    (one.analyzers / "counter.py").write_text(COUNTER.replace("return Alert", f"{slow}\n    return Alert"))
+    one.start()
+    sender = Sender(one.forward)
+    sender.send([{"seq": n} for n in range(3)])
+    one.settled()
+    sender.send([{"seq": 3}])
+    until(lambda: last(one.data / "shard-0.trace"))  # it is in the call now
+    for _ in range(4):
+        os.kill(until(lambda: one.status()["workers"][0]), signal.SIGKILL)
+        until(lambda: not one.status()["workers"][0])
+    sender.send([{"seq": 4}])
+    one.settled()
+    assert sorted(alert["headline"] for alert in one.alerts()) == [f"counter {n}" for n in range(1, 6)]
+    assert one.ask("dead_letters") == []
