@@ -66,7 +66,7 @@ class Worker:
         self._patience, self._fatal = patience, fatal
         self._trace = data / f"shard-{shard}.trace"
         self._deaths: dict[Call, int] = {}
-        self._heard = 0.0
+        self._heard, self._held = 0.0, False  # when it last said something, and whether we have not let it say more since
         self.skips: set[Call] = set()
         self._grown = committer.grown()
         self._room = asyncio.Event()
@@ -109,7 +109,8 @@ class Worker:
         clock = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(min(self._patience / 4, 1.0))
-            if self._outstanding and clock() - self._heard > self._patience and self._process is not None:
+            silent = self._outstanding and not self._held and clock() - self._heard > self._patience
+            if silent and self._process is not None:
                 log.error("worker %d has not answered for %.0f s and is ended", self.shard, self._patience)
                 self._process.kill()
 
@@ -124,6 +125,7 @@ class Worker:
         theirs.close()
         reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 22)
         self._outstanding.clear()
+        self._held = False
         self._room.set()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -149,7 +151,9 @@ class Worker:
                         feeding = [tasks.create_task(self._feed(message.position, routing)), tasks.create_task(self._watch())]
                     elif isinstance(message, Report):
                         self._reported(message)
+                        self._held = True
                         await self._report(self.shard, message)
+                        self._held, self._heard = False, asyncio.get_running_loop().time()
                     else:
                         self.saved = message
                         self._saved()
