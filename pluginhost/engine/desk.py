@@ -56,13 +56,11 @@ class Desk:
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "desk")
 
-    def recover(self) -> None:
-        """Reads what the journal holds behind the desk's position: rejections not yet kept, and what analyzers had made."""
-        for row in self._committer.journal.read(max(self.frontier, self._committer.journal.start)):
-            self.seen(row)
-
     def seen(self, row: Row) -> None:
-        """Notes a durable row: its rejections become dead letters, its id makes a repetition recognisable."""
+        """Notes a durable row: its rejections become dead letters, its id makes a repetition recognisable.
+
+        At the start it must be told every row behind its position once more.
+        """
         if row.rejected:
             self._letters += [(row.offset, letter) for letter in rejected(row)]
         if row.input in ("chain", "table"):

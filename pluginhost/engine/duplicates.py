@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from ..metrics import Counts
@@ -50,14 +50,12 @@ class Duplicates:
         self._counts, self._clock = counts, clock
         self._known: OrderedDict[Key, _Known] = OrderedDict()
 
-    def recover(self, rows: Iterable[Row]) -> None:
-        """Takes over the ids of rows that are durable; nobody knows which of their answers arrived."""
-        loop = asyncio.get_running_loop()
-        for row in rows:
-            if row.kind == Kind.RECORDS and row.chunk_id:
-                stored: asyncio.Future[int | None] = loop.create_future()
-                stored.set_result(row.offset)
-                self._remember((row.input, row.source, row.tag, row.chunk_id), _Known(stored, None, row.arrival))
+    def recover(self, row: Row) -> None:
+        """Takes over the id of a row from before the start; nobody knows whether its answer arrived."""
+        if row.kind == Kind.RECORDS and row.chunk_id:
+            stored: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+            stored.set_result(row.offset)
+            self._remember((row.input, row.source, row.tag, row.chunk_id), _Known(stored, None, row.arrival))
 
     async def once(self, key: Key, way: Way, store: Callable[[], Awaitable[int]]) -> int:
         """The offset of the chunk: of its first copy if this is another, else what `store` gives."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import msgspec
 from ..options import close
 from ..problem import Problem, printable
 from .checker import Candidate, Verdict
+from .child import started
 from .generations import Generations, Manifest, Module
 from .link import Framed, frame
 from .loader import Bundle, bundle, is_analyzer_file
@@ -66,11 +65,7 @@ class Checker:
 
     async def _start(self) -> None:
         await self.close()
-        ours, theirs = socket.socketpair()
-        command = (sys.executable, "-m", "pluginhost.engine.checker", str(theirs.fileno()))
-        self._process = await asyncio.create_subprocess_exec(*command, pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL)
-        theirs.close()
-        self._reader, self._writer = await asyncio.open_connection(sock=ours)
+        self._process, self._reader, self._writer = await started("pluginhost.engine.checker")
         self._used = 0
 
     async def close(self) -> None:

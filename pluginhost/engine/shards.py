@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import json
 import logging
-import socket
-import sys
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from ..metrics import Counts
 from ..store.row import Kind, Row
+from .child import started
 from .committer import Committer
 from .link import Committed, Feed, Framed, FromWorker, Part, Ready, Report, Saved, Stop, UnitCounts, frame
 from .splitter import Routes, control_of
@@ -116,14 +115,9 @@ class Worker:
 
     async def _live(self) -> None:
         self._trace.unlink(missing_ok=True)  # one that dies before its first call must not be taken to have died at the last one's
-        ours, theirs = socket.socketpair()
-        skips = json.dumps(sorted(self.skips))
-        given = (theirs.fileno(), self.shard, self._shards, self._data, skips)
-        command = (sys.executable, "-m", "pluginhost.engine.worker", *map(str, given))
-        self._process = await asyncio.create_subprocess_exec(*command, pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL)
+        given = (self.shard, self._shards, self._data, json.dumps(sorted(self.skips)))
+        self._process, reader, self._writer = await started("pluginhost.engine.worker", *given)
         self.pid = self._process.pid
-        theirs.close()
-        reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 22)
         self._outstanding.clear()
         self._held = False
         self._room.set()

@@ -190,10 +190,15 @@ class Host:
         (row,) = (await self.committer.read(call.offset, 1))[:1]
         self.desk.bury(call.offset, skipped(row, call))
 
-    def _skips(self) -> set[Call]:
-        """The calls that earlier starts have given up on, as far as a worker could come to them again."""
-        found = (control_of(row).skip for row in self.journal.read(self.journal.start) if row.kind == Kind.CONTROL)
-        return {Call(*skip) for skip in found if skip is not None}
+    def _recover(self) -> None:
+        """Reads what the journal holds once, for all who must know what was there before this start."""
+        for row in self.journal.read(self.journal.start):
+            self._duplicates.recover(row)
+            if row.offset >= self.desk.frontier:
+                self.desk.seen(row)
+            if row.kind == Kind.CONTROL and (skip := control_of(row).skip) is not None:
+                for worker in self.workers:
+                    worker.skips.add(Call(*skip))
 
     def _saved(self) -> None:
         """A checkpoint was written: what every shard and the desk have behind them is no longer needed."""
@@ -205,11 +210,7 @@ class Host:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Runs until `stopping` is set, then stops in order; raises what a part could not live with."""
-        self.desk.recover()
-        skips = self._skips()
-        for worker in self.workers:
-            worker.skips |= skips
-        self._duplicates.recover(self.journal.read(max(self.journal.start, self.journal.end - duplicates.MOST)))
+        self._recover()
         self.committer.watchers.append(self._durable)
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self.committer.run(), name="committer"), tasks.create_task(self.desk.run(), name="desk")]

@@ -50,7 +50,8 @@ class Bench:
         self.committer = Committer(self.journal, Counts(*committer.COUNTS), most=1 << 30)
         self.desk = Desk(self.store, self.committer, self.counts, shards=self.shards, route=lambda one, _: [f"to-{one.analyzer}"],
                          clock=lambda: 10**18, observer="me", told=self.frontiers.append)  # fmt: skip
-        self.desk.recover()
+        for row in self.journal.read(max(self.desk.frontier, self.journal.start)):
+            self.desk.seen(row)
         self.committer.watchers.append(self.desk.seen)
         self.tasks = [asyncio.ensure_future(self.committer.run()), asyncio.ensure_future(self.desk.run())]
         return self

@@ -113,7 +113,8 @@ def test_where_the_first_was_refused_the_copy_is_taken():
 def test_it_forgets_after_its_time_and_after_a_restart_everything_was_unanswered():
     async def scene():
         one = Bench()
-        one.known.recover([Row(Kind.RECORDS, b"x", 41, one.now, "forward", "10.0.0.1", "t", b"id"), Row(Kind.TICK, b"", 42, one.now)])
+        for row in (Row(Kind.RECORDS, b"x", 41, one.now, "forward", "10.0.0.1", "t", b"id"), Row(Kind.TICK, b"", 42, one.now)):
+            one.known.recover(row)
         assert await one.send(way(ended=True)) == 41
         one.now += KEEP
         assert await one.send(way()) == 0
