@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .event import Event, MissingField
 from .fields import MISSING
-from .mapping import Example, Mapping, Mappings
+from .mapping import Example, Keys, Line, Mapping, Mappings
 from .slice import Slice
 
-__all__ = ["MISSING", "Event", "Example", "Mapping", "Mappings", "MissingField", "Slice"]
+__all__ = ["MISSING", "Event", "Example", "Keys", "Line", "Mapping", "Mappings", "MissingField", "Slice"]

@@ -1,34 +1,46 @@
 """Network addresses as bytes, and back in their shortest form. The one place that asks the C library about them.
 
-Nothing here resolves names, and nothing but `network` raises: addresses come from records, networks from authors.
+Nothing here resolves names, and nothing but `network` raises: addresses come from records, networks from authors. The last few
+thousand answers are kept, because one address comes many times; whoever floods us with others pays with time only, as both
+the number and the length of what is kept are bounded.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 __all__ = ["canonical", "contains", "network", "packed"]
 
 _MAPPED = bytes(10) + b"\xff\xff"
 _LONGEST = 128  # an IPv6 address has at most 45 characters; the rest is room for a zone
+_KEPT = 4096
 
 
 def packed(text: str) -> bytes | None:
     """The 4 or 16 bytes of the address `text`, or `None`. IPv4 mapped into IPv6 is IPv4; an IPv6 zone (`%eth0`) is dropped."""
+    return _packed(text) if len(text) <= _LONGEST else None
+
+
+def canonical(text: str) -> str | None:
+    """The address `text` in its shortest form (RFC 5952), or `None` if it is none."""
+    return _canonical(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=_KEPT)
+def _packed(text: str) -> bytes | None:
     try:
         if ":" not in text:
             return inet_pton(AF_INET, text)
-        if len(text) > _LONGEST:
-            return None
         found = inet_pton(AF_INET6, text.partition("%")[0] if "%" in text else text)
     except (OSError, ValueError):
         return None
     return found[12:] if found.startswith(_MAPPED) else found
 
 
-def canonical(text: str) -> str | None:
-    """The address `text` in its shortest form (RFC 5952), or `None` if it is none."""
-    found = packed(text)
+@lru_cache(maxsize=_KEPT)
+def _canonical(text: str) -> str | None:
+    found = _packed(text)
     if found is None:
         return None
     if len(found) == 4:

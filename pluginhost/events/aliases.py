@@ -12,9 +12,9 @@ from typing import Any
 
 from .address import packed
 from .ecs import ADDRESSES
-from .fields import MISSING, lookup
+from .fields import MISSING, lookup, text
 
-__all__ = ["ALIASES", "alias", "first"]
+__all__ = ["ALIASES", "alias", "first", "heads", "message", "tops"]
 
 _PROGRAM = (
     "ident", "program", "PROGRAM", "SYSLOG_IDENTIFIER", "syslog_identifier", "appname", "app_name", "app-name", "programname", "_COMM",
@@ -55,20 +55,34 @@ ALIASES: dict[str, tuple[str, ...]] = {
 """ECS name → raw names, in order."""
 
 
-def _heads(paths: Iterable[str]) -> frozenset[str]:
+def tops(paths: Iterable[str]) -> frozenset[str]:
     """The keys one of which a record must have at its top for any of `paths` to lead anywhere."""
     return frozenset(".".join(parts[:n]) for path in paths if (parts := path.split(".")) for n in range(1, len(parts) + 1))
 
 
-_HEADS = {field: _heads(paths) for field, paths in ALIASES.items()}
+_TOPS = {field: tops(paths) for field, paths in ALIASES.items()}
+
+
+def heads(field: str) -> frozenset[str]:
+    """Every key at a record's top on which the value of `field` can depend where no mapping is involved."""
+    return tops((field, *ALIASES.get(field, ())))
 
 
 def alias(record: Mapping[str, Any], field: str) -> Any:
     """What stands in `record` under an alias of the ECS name `field`, or `MISSING`."""
-    heads = _HEADS.get(field)
-    if heads is None or heads.isdisjoint(record):
+    top = _TOPS.get(field)
+    if top is None or top.isdisjoint(record):
         return MISSING
     return first(record, field, ALIASES[field])
+
+
+def message(record: Mapping[str, Any]) -> str:
+    """The record's message as text, "" if it has none."""
+    line = record.get("message")
+    if type(line) is str:
+        return line
+    line = alias(record, "message")
+    return "" if line is MISSING else text(line) or ""
 
 
 def first(record: Mapping[str, Any], field: str, paths: Iterable[str]) -> Any:

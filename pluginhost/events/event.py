@@ -8,7 +8,9 @@ the shipper sent is `raw`, bytes that nothing can alter.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from ..wire.records import decode
 from ..wire.times import iso
@@ -17,9 +19,9 @@ from .ecs import ADDRESSES, TYPES, fit
 from .fields import MISSING, lookup, text, texts, values
 from .frozen import FrozenDict, frozen
 from .mapping import Mappings, Reading
-from .slice import Slice
+from .slice import Batch, Slice
 
-__all__ = ["Event", "MissingField"]
+__all__ = ["RECORD", "Event", "MissingField", "slice_of"]
 
 
 class MissingField(KeyError):
@@ -33,18 +35,25 @@ class MissingField(KeyError):
         return f"the record has no field `{self.field}`; event.get(`{self.field}`) gives None instead"
 
 
-class Event:
-    """One record. Fields go by ECS name: `event["source.ip"]`, `event.get("user.name")`, `"url.path" in event`."""
+RECORD, _READING, _TEXTS, _METADATA = (object() for _ in range(4))
+"""Under these an event keeps, beside the fields, what else was read of it (the decoded record, …); no field has such a name."""
 
-    __slots__ = ("_known", "_mappings", "_metadata", "_reading", "_record", "_slice", "_texts")
 
-    def __init__(self, record: Slice, mappings: Mappings) -> None:
-        self._slice, self._mappings = record, mappings
-        self._known: dict[str, Any] = {}
-        self._record: dict[str, Any] | None = None
-        self._reading: Reading | None = None
-        self._texts: tuple[str, ...] | None = None
-        self._metadata: FrozenDict | None = None
+class Event(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """One record. Fields go by ECS name: `event["source.ip"]`, `event.get("user.name")`, `"url.path" in event`.
+
+    An event of a batch is the record at `_place` in it.
+    """
+
+    _of: Slice | Batch
+    _mappings: Mappings
+    time: Annotated[int, msgspec.Meta(description="When it happened, in ns UTC.")] = 0
+    _known: dict[Any, Any] = {}
+    _place: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.time:
+            msgspec.structs.force_setattr(self, "time", slice_of(self).time or self._of.arrival)
 
     def __repr__(self) -> str:
         return f"<Event {self.offset}/{self.index} of {self.tag!r} at {iso(self.time)}>"
@@ -52,8 +61,9 @@ class Event:
     # --- fields ---
 
     def __getitem__(self, field: str) -> Any:
-        value = self._known.get(field, self)  # the event itself is what no field can hold: "not read yet"
-        if value is self:
+        try:
+            value = self._known[field]
+        except KeyError:
             value = self._read(field)
         if value is MISSING:
             raise MissingField(field)
@@ -64,8 +74,9 @@ class Event:
 
     def get(self, field: str, default: Any = None, /) -> Any:
         """The value of `field`, or `default` if it is missing; a field that is there as null is `None`."""
-        value = self._known.get(field, self)
-        if value is self:
+        try:
+            value = self._known[field]
+        except KeyError:
             value = self._read(field)
         return default if value is MISSING else value
 
@@ -75,9 +86,11 @@ class Event:
 
     def texts(self) -> tuple[str, ...]:
         """Every text and number of the record, at any depth, as text."""
-        if self._texts is None:
-            self._texts = texts(self._decoded())
-        return self._texts
+        known = self._known
+        if _TEXTS not in known:
+            known[_TEXTS] = texts(self._decoded())
+        found: tuple[str, ...] = known[_TEXTS]
+        return found
 
     def _read(self, field: str) -> Any:
         record = self._decoded()
@@ -92,73 +105,72 @@ class Event:
         return value
 
     def _decoded(self) -> dict[str, Any]:
-        record = self._record
+        record: dict[str, Any] | None = self._known.get(RECORD)
         if record is None:
-            record = self._record = decode(self._slice.codec, self._slice.raw)
+            record = self._known[RECORD] = decode(self._of.codec, self.raw)
         return record
 
     def _plan(self) -> Reading:
-        reading = self._reading
+        reading: Reading | None = self._known.get(_READING)
         if reading is None:
-            reading = self._reading = self._mappings.read(self._slice.tag, self._decoded())
+            reading = self._known[_READING] = self._mappings.read(self._of.tag, self._decoded())
         return reading
 
     # --- the record beside its fields ---
 
     @property
-    def time(self) -> int:
-        """When it happened, in ns UTC."""
-        return self._slice.time or self._slice.arrival
-
-    @property
     def arrival(self) -> int:
         """When it arrived here, in ns UTC."""
-        return self._slice.arrival
+        return self._of.arrival
 
     @property
     def tag(self) -> str:
         """The shipper's tag."""
-        return self._slice.tag
+        return self._of.tag
 
     @property
     def input(self) -> str:
         """The name of the input it came in by."""
-        return self._slice.input
+        return self._of.input
 
     @property
     def source(self) -> str:
         """The peer that sent it."""
-        return self._slice.source
+        return self._of.source
 
     @property
     def offset(self) -> int:
         """Its row in the journal."""
-        return self._slice.offset
+        return self._of.offset
 
     @property
     def index(self) -> int:
         """Its place in the row."""
-        return self._slice.index
+        return slice_of(self).index
 
     @property
     def raw(self) -> bytes:
         """The record's bytes as the shipper sent them."""
-        return self._slice.raw
+        return self._of.raw(self._place) if isinstance(self._of, Batch) else self._of.raw
 
     @property
     def record(self) -> FrozenDict:
         """The record as the shipper named it, read-only to the bottom."""
-        if type(self._record) is not FrozenDict:
-            self._record = frozen(self._decoded())
-        return self._record  # type: ignore[return-value]  # frozen above
+        record = self._decoded()
+        if type(record) is not FrozenDict:
+            record = self._known[RECORD] = frozen(record)
+        return record
 
     @property
     def metadata(self) -> FrozenDict:
         """What the shipper said beside the record, read-only, each where present: `own` (its metadata map), `group` and
         `group_record` (the metadata and the record of the group it stood in, such as OTLP's resource and scope)."""
-        if self._metadata is None:
-            self._metadata = frozen(_metadata(self._slice.own, self._slice.group))
-        return self._metadata
+        known = self._known
+        if _METADATA not in known:
+            one = slice_of(self)
+            known[_METADATA] = frozen(_metadata(one.own, one.group))
+        found: FrozenDict = known[_METADATA]
+        return found
 
     @property
     def message(self) -> str:
@@ -183,6 +195,12 @@ class Event:
                     place = place.setdefault(parent, {})
                 place[name] = value
         return made
+
+
+def slice_of(event: Event) -> Slice:
+    """The record with its header, as it lies in the journal; for the engine."""
+    of = event._of  # noqa: SLF001 - a part of this class that its users need not see
+    return of.slice(event._place) if isinstance(of, Batch) else of  # noqa: SLF001 - see above
 
 
 def _shortest(value: Any) -> Any:

@@ -51,12 +51,16 @@ def lookup(record: Mapping[str, Any], field: str, default: Any = MISSING) -> Any
     value = record.get(field, MISSING)
     if value is not MISSING:
         return value
+    if "." not in field:
+        return default
     for head, rest in _splits(field):
         inner = record.get(head)
         if inner is None:
             continue
         if isinstance(inner, dict):
-            found = lookup(inner, rest)
+            found = inner.get(rest, MISSING)
+            if found is MISSING and "." in rest:
+                found = lookup(inner, rest)
         elif isinstance(inner, list):
             found = _collect(inner, rest)
         else:

@@ -18,6 +18,8 @@ __all__ = ["key_bytes", "key_group", "shard", "show"]
 
 def key_bytes(event: Fields, fields: tuple[str, ...]) -> bytes | None:
     """The key of `event` over `fields`; `None` if one of them is missing, null, an object, or a list of none or several."""
+    if len(fields) == 1:
+        return _part(event.get(fields[0], MISSING))
     parts = []
     for field in fields:
         part = _part(event.get(field, MISSING))
@@ -52,8 +54,9 @@ def _part(value: Any) -> bytes | None:
     while isinstance(value, list) and len(value) == 1:
         value = value[0]
     if isinstance(value, str):
-        tag, data = b"s", value.encode("utf-8", "surrogatepass")
-    elif isinstance(value, bool):
+        data = value.encode("utf-8", "surrogatepass")
+        return (_TEXTS[len(data)] if len(data) < len(_TEXTS) else b"s" + len(data).to_bytes(4, "big")) + data
+    if isinstance(value, bool):
         tag, data = b"b", b"1" if value else b"0"
     elif isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
         tag, data = b"i", b"%d" % int(value)
@@ -63,6 +66,9 @@ def _part(value: Any) -> bytes | None:
         return None
     return tag + len(data).to_bytes(4, "big") + data
 
+
+_TEXTS = tuple(b"s" + length.to_bytes(4, "big") for length in range(256))
+"""What stands before a text of that length."""
 
 _SHOWN: dict[int, Callable[[bytes], Any]] = {
     ord("s"): lambda data: data.decode("utf-8", "surrogatepass"),

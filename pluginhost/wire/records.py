@@ -26,7 +26,7 @@ import msgspec
 from . import times
 from .heads import EXTENSIONS, content, is_array, is_map
 
-__all__ = ["OPENERS", "decode", "nests_deeper", "plain"]
+__all__ = ["OPENERS", "ORDINARY", "decode", "nests_deeper", "plain", "reader"]
 
 OPENERS = bytes(1 if 0x80 <= byte <= 0x9F or 0xDC <= byte <= 0xDF else 0 for byte in range(256))
 """Translates msgpack: 1 for each byte that may open a map or list."""
@@ -37,22 +37,30 @@ _LEAST, _MOST = -(1 << 63), (1 << 64) - 1
 
 
 def _ordinary(levels: int) -> Any:
-    """The type of a map without anything odd in it, nested at most so deep: msgspec has no recursive aliases."""
+    """The type of a value without anything odd in it, nested at most so deep: msgspec has no recursive aliases."""
     integer = Annotated[int, msgspec.Meta(ge=_LEAST, le=(1 << 63) - 1)]  # the bounds msgspec can check; what is larger goes the slow way
     scalar: Any = str | integer | float | bool | None
     kind = scalar
     for _ in range(levels):
         kind = scalar | GenericAlias(list, (kind,)) | GenericAlias(dict, (str, kind))
-    return GenericAlias(dict, (str, kind))
+    return kind
 
 
-_MSGPACK: msgspec.msgpack.Decoder[dict[str, Any]] = msgspec.msgpack.Decoder(_ordinary(8))
-_JSON: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(_ordinary(8))
+ORDINARY = _ordinary(3)
+"""The type of ordinary values that nest little: what decodes only some of a record's keys is made of it, often and quickly."""
+
+_MSGPACK: msgspec.msgpack.Decoder[dict[str, Any]] = msgspec.msgpack.Decoder(GenericAlias(dict, (str, _ordinary(8))))
+_JSON: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(GenericAlias(dict, (str, _ordinary(8))))
 
 
 def decode(codec: str, raw: bytes) -> dict[str, Any]:
     """The record in a slice of codec `msgpack`, `json` or `line`. Total: `ValueError` if it is no such record, nothing else."""
     return _READERS[codec](raw)
+
+
+def reader(codec: str) -> Callable[[bytes], dict[str, Any]]:
+    """The function that `decode` calls for slices of `codec`."""
+    return _READERS[codec]
 
 
 def _msgpack(raw: bytes) -> dict[str, Any]:

@@ -3,18 +3,23 @@ r"""Access logs of web servers: nginx's and Apache's lines, the fields that pars
 Paths, referrers, agents and user names are the client's to write. nginx and Apache escape a quote in them (`\x22`, `\"`), so
 the first unescaped quote behind a time stamp in brackets begins the request, and every quoted part is read to its own end;
 nothing is searched for inside. All of it is linear in the line's length.
+
+Nearly all lines hold no backslash and no blank in a user's name, so one expression reads those; what it does not match goes
+to the careful function below, which would say the same of what it does match (a property test holds them together). What
+parsers send is read field by field: an analyzer rarely asks for more than a few.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from ..address import packed
-from ..aliases import ALIASES, first
+from ..aliases import ALIASES, first, message, tops
 from ..fields import MISSING
-from ..mapping import Example, Mapping, Record
-from .syslog import message
+from ..frozen import frozen
+from ..mapping import Example, Keys, Line, Mapping, Record
 
 __all__ = ["MAPPINGS"]
 
@@ -25,14 +30,50 @@ _QUOTED = r'"((?:[^"\\]++|\\.)*+)"'
 _REST = re.compile(rf"{_QUOTED} (\d{{3}}) (\d{{1,18}}|-)(?: {_QUOTED} {_QUOTED})?", re.DOTALL)
 _METHOD = re.compile(r"[A-Za-z_-]{1,32}")
 _VERSION = re.compile(r"HTTP/(\d(?:\.\d)?)")
+_PLAIN_LINE = re.compile(
+    r'([^ "\[\\]++) [^ "\[\\]*+ ([^ "\[\\]*+) \[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\] '
+    r'"([A-Za-z_-]{1,32}+) ([^"\\]+) HTTP/([0-9](?:\.[0-9])?)" ([0-9]{3}) ([0-9]{1,18}+|-)(?: "([^"\\]*+)" "([^"\\]*+)"|\n?\Z)'
+)
 _ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _CONTROL = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 _HOSTS = tuple(path for path in ALIASES["host.name"] if path != "host")
+_NOTHING = (None, "", "-")
 
 
 def _line(record: Record) -> _Found | None:
     """A line in the common or combined format, of one virtual host or with its name before it."""
     line = message(record)
+    return _plain_line(line) or _careful_line(line)
+
+
+def _plain_line(line: str) -> _Found | None:
+    said = _PLAIN_LINE.match(line)
+    if said is None:
+        return None
+    client, user, method, target, version, status, size, referrer, agent = said.groups()
+    known = packed(client) is not None
+    if not known and ":" in client:
+        return None
+    code = int(status)
+    path, asked, query = target.partition("?")
+    return {
+        "event.outcome": "success" if code < 400 else "failure",
+        "source.address": MISSING if client == "-" else client,
+        "source.ip": client if known else MISSING,
+        "user.name": MISSING if user == "-" or not user else user,
+        "http.request.method": MISSING if method == "-" else method,
+        "http.version": version,
+        "http.response.status_code": code,
+        "http.response.body.bytes": MISSING if size == "-" else int(size),
+        "http.request.referrer": MISSING if referrer == "-" or not referrer else referrer,
+        "user_agent.original": MISSING if agent == "-" or not agent else agent,
+        "url.original": MISSING if target == "-" else target,
+        "url.path": _path(target) if target == "-" or "://" in path else path,
+        "url.query": query if asked else MISSING,
+    }
+
+
+def _careful_line(line: str) -> _Found | None:
     stamp = _STAMP.search(line)
     rest = _REST.match(line, stamp.end() - 1) if stamp else None
     if stamp is None or rest is None:
@@ -44,48 +85,69 @@ def _line(record: Record) -> _Found | None:
     if not client or not blank or not second:
         return None
     request, status, size, referrer, agent = rest.groups()
-    return _fields(client, _plain(user), _request(_plain(request)), (status, size), (_plain(referrer), _plain(agent)))
-
-
-def _parsed(record: Record) -> _Found | None:
-    """What the nginx and apache2 parsers of Fluentd and Fluent Bit make; in Apache's form `host` is the client."""
-    given = record.get
-    request = given("method"), given("path"), given("protocol") or given("http_version")
-    answer, said = (given("code"), given("size")), (given("referer"), given("agent"))
-    made = _fields(given("remote", given("host")), given("user"), request, answer, said)
-    return made | {"host.name": first(record, "host.name", _HOSTS)}
-
-
-def _variables(record: Record) -> _Found | None:
-    """nginx's variables under their own names, as its JSON log formats write them."""
-    given = record.get
-    request = given("request")
-    method, target, version = _request(request) if isinstance(request, str) else (None, None, None)
-    whole = given("request_method") or method, given("request_uri") or target or given("uri"), given("server_protocol") or version
-    answer, said = (given("status"), given("body_bytes_sent", given("bytes_sent"))), (given("http_referer"), given("http_user_agent"))
-    return _fields(given("remote_addr"), given("remote_user"), whole, answer, said)
-
-
-def _fields(client: Any, user: Any, request: tuple[Any, Any, Any], answer: tuple[Any, Any], said: tuple[Any, Any]) -> _Found:
-    """By ECS name; `request` is method, target, version, `answer` status, size, `said` referrer, agent.
-
-    What is not given is `MISSING` outright: an alias would find the "-" that the server writes instead.
-    """
-    (method, target, version), (status, size), (referrer, agent) = request, answer, said
-    code = _number(status)
+    method, target, version = _request(_plain(request))
     return {
-        "event.outcome": MISSING if code is MISSING else "success" if code < 400 else "failure",
+        "event.outcome": _outcome(status),
         "source.address": _given(client),
-        "source.ip": client if isinstance(client, str) and packed(client) is not None else MISSING,
-        "user.name": _given(user),
+        "source.ip": _address(client),
+        "user.name": _given(_plain(user)),
         "http.request.method": _given(method),
-        "http.version": _given(version.removeprefix("HTTP/") if isinstance(version, str) else None),
-        "http.response.status_code": code,
+        "http.version": _version(version),
+        "http.response.status_code": _number(status),
         "http.response.body.bytes": _number(size),
-        "http.request.referrer": _given(referrer),
-        "user_agent.original": _given(agent),
-        **_url(_given(target)),
+        "http.request.referrer": _given(_plain(referrer)),
+        "user_agent.original": _given(_plain(agent)),
+        "url.original": _text(target),
+        "url.path": _path(target),
+        "url.query": _query(target),
     }
+
+
+# --- one value each; what is not given is MISSING outright: an alias would find the "-" that the server writes instead ---
+
+
+def _given(value: Any) -> Any:
+    return MISSING if value in _NOTHING else value
+
+
+def _text(value: Any) -> Any:
+    return value if isinstance(value, str) and value not in _NOTHING else MISSING
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, str) and len(value) <= 18 and value.isascii() and value.isdigit():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else MISSING
+
+
+def _outcome(status: Any) -> Any:
+    code = _number(status)
+    return MISSING if code is MISSING else "success" if code < 400 else "failure"
+
+
+def _address(client: Any) -> Any:
+    return client if isinstance(client, str) and packed(client) is not None else MISSING
+
+
+def _version(protocol: Any) -> Any:
+    return _given(protocol.removeprefix("HTTP/")) if isinstance(protocol, str) else MISSING
+
+
+def _path(target: Any) -> Any:
+    if not isinstance(target, str) or target in _NOTHING:
+        return MISSING
+    path = target.partition("?")[0]
+    if "://" in path:  # a proxy's request line names the whole URL
+        scheme, _, rest = path.partition("://")
+        return f"/{rest.partition('/')[2]}" if scheme.isalpha() else path
+    return path
+
+
+def _query(target: Any) -> Any:
+    if not isinstance(target, str):
+        return MISSING
+    _, asked, query = target.partition("?")
+    return query if asked else MISSING
 
 
 def _request(request: str) -> tuple[str | None, str | None, str | None]:
@@ -96,26 +158,6 @@ def _request(request: str) -> tuple[str | None, str | None, str | None]:
     target, _, version = rest.rpartition(" ")
     found = _VERSION.fullmatch(version)
     return (method, target, found[1]) if found and target else (method, rest, None)
-
-
-def _url(target: Any) -> _Found:
-    if not isinstance(target, str):
-        return {"url.original": MISSING, "url.path": MISSING, "url.query": MISSING}
-    path, asked, query = target.partition("?")
-    scheme, absolute, rest = path.partition("://")
-    if absolute and scheme.isalpha():  # a proxy's request line names the whole URL
-        path = f"/{rest.partition('/')[2]}"
-    return {"url.original": target, "url.path": path, "url.query": query if asked else MISSING}
-
-
-def _given(value: Any) -> Any:
-    return MISSING if value in (None, "", "-") else value
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, str) and len(value) <= 18 and value.isascii() and value.isdigit():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else MISSING
 
 
 def _plain(quoted: str | None) -> str:
@@ -129,16 +171,79 @@ def _unescaped(found: re.Match[bytes]) -> bytes:
     return bytes.fromhex(found[1].decode()) if found[1] else _CONTROL.get(found[2], found[2])
 
 
-def _is_line(record: Record) -> bool:
-    return '] "' in message(record)
+# --- what the nginx and apache2 parsers of Fluentd and Fluent Bit make; in Apache's form `host` is the client ---
 
 
-def _is_parsed(record: Record) -> bool:
-    return "code" in record and "path" in record and "method" in record and ("remote" in record or "host" in record)
+def _remote(record: Record) -> Any:
+    return record.get("remote", record.get("host"))
 
 
-def _is_variables(record: Record) -> bool:
-    return "remote_addr" in record and "status" in record and ("request" in record or "request_uri" in record)
+def _protocol(record: Record) -> Any:
+    return record.get("protocol") or record.get("http_version")
+
+
+_PARSED_READ: dict[str, Callable[[Record], Any]] = {
+    "event.outcome": lambda record: _outcome(record.get("code")),
+    "source.address": lambda record: _given(_remote(record)),
+    "source.ip": lambda record: _address(_remote(record)),
+    "user.name": lambda record: _given(record.get("user")),
+    "http.request.method": lambda record: _given(record.get("method")),
+    "http.version": lambda record: _version(_protocol(record)),
+    "http.response.status_code": lambda record: _number(record.get("code")),
+    "http.response.body.bytes": lambda record: _number(record.get("size")),
+    "http.request.referrer": lambda record: _given(record.get("referer")),
+    "user_agent.original": lambda record: _given(record.get("agent")),
+    "url.original": lambda record: _text(record.get("path")),
+    "url.path": lambda record: _path(record.get("path")),
+    "url.query": lambda record: _query(record.get("path")),
+    "host.name": lambda record: first(record, "host.name", _HOSTS),
+}
+_PARSED_READS = ("remote", "host", "user", "method", "path", "protocol", "http_version", "code", "size", "referer", "agent", *tops(_HOSTS))
+
+
+# --- nginx's variables under their own names, as its JSON log formats write them ---
+
+
+def _requested(record: Record) -> tuple[str | None, str | None, str | None]:
+    request = record.get("request")
+    return _request(request) if isinstance(request, str) else (None, None, None)
+
+
+def _method(record: Record) -> Any:
+    return record.get("request_method") or _requested(record)[0]
+
+
+def _target(record: Record) -> Any:
+    return record.get("request_uri") or _requested(record)[1] or record.get("uri")
+
+
+def _server_protocol(record: Record) -> Any:
+    return record.get("server_protocol") or _requested(record)[2]
+
+
+_NGINX_READ: dict[str, Callable[[Record], Any]] = {
+    "event.outcome": lambda record: _outcome(record.get("status")),
+    "source.address": lambda record: _given(record.get("remote_addr")),
+    "source.ip": lambda record: _address(record.get("remote_addr")),
+    "user.name": lambda record: _given(record.get("remote_user")),
+    "http.request.method": lambda record: _given(_method(record)),
+    "http.version": lambda record: _version(_server_protocol(record)),
+    "http.response.status_code": lambda record: _number(record.get("status")),
+    "http.response.body.bytes": lambda record: _number(record.get("body_bytes_sent", record.get("bytes_sent"))),
+    "http.request.referrer": lambda record: _given(record.get("http_referer")),
+    "user_agent.original": lambda record: _given(record.get("http_user_agent")),
+    "url.original": lambda record: _text(_target(record)),
+    "url.path": lambda record: _path(_target(record)),
+    "url.query": lambda record: _query(_target(record)),
+}
+_NGINX_READS = (
+    "remote_addr", "remote_user", "request", "request_method", "request_uri", "uri", "server_protocol", "status", "body_bytes_sent",
+    "bytes_sent", "http_referer", "http_user_agent",
+)  # fmt: skip
+
+_LINE = Line(holds='] "')
+_PARSED_SHAPE = Keys(("code", "path", "method"), either=("remote", "host"))
+_NGINX_SHAPE = Keys(("remote_addr", "status"), either=("request", "request_uri"))
 
 
 _SEEN: _Found = {
@@ -195,11 +300,22 @@ _VARIABLES = (
          "bytes_sent": "153", "http_referer": "https://example/", "http_user_agent": "curl/8"},
         _SEEN,
     ),
+    Example({"remote_addr": "203.0.113.9", "request": "", "uri": "/a", "status": 400}, {"url.path": "/a"}, ("http.request.method",)),
 )  # fmt: skip
-_WEB: _Found = {"event.category": ["web"], "event.type": ["access"]}
+_WEB: _Found = {"event.category": frozen(["web"]), "event.type": frozen(["access"])}
+_LINE_GIVES = frozenset(_NGINX_READ)
 
 MAPPINGS = (
-    Mapping("access-line", "access log lines of nginx and Apache", _is_line, constants=_WEB, extract=_line, examples=_LINES),
-    Mapping("access-parsed", "access logs parsed by Fluentd or Fluent Bit", _is_parsed, constants=_WEB, extract=_parsed, examples=_PARSED),
-    Mapping("access-nginx", "nginx's access logs in JSON", _is_variables, constants=_WEB, extract=_variables, examples=_VARIABLES),
-)
+    Mapping(
+        "access-line", "access log lines of nginx and Apache", _LINE, constants=_WEB, extract=_line, reads=(), gives=_LINE_GIVES,
+        examples=_LINES,
+    ),
+    Mapping(
+        "access-parsed", "access logs parsed by Fluentd or Fluent Bit", _PARSED_SHAPE, constants=_WEB, read=_PARSED_READ,
+        reads=_PARSED_READS, examples=_PARSED,
+    ),
+    Mapping(
+        "access-nginx", "nginx's access logs in JSON", _NGINX_SHAPE, constants=_WEB, read=_NGINX_READ, reads=_NGINX_READS,
+        examples=_VARIABLES,
+    ),
+)  # fmt: skip

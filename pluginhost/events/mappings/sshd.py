@@ -4,6 +4,9 @@ User names, client banners and disconnect reasons are the attacker's to write, s
 beginning and from its fixed end, and never searched for something that looks right: in `Failed password for invalid user
 x from 192.0.2.1 from 203.0.113.9 port 50000 ssh2` the user is `x from 192.0.2.1`. A sentence that could be read in two ways names
 no source. All of it is linear in the line's length.
+
+Nearly all lines are plain logins, so one expression reads those whose names hold no blank; what it does not match in full
+goes to the careful functions below, which would say the same of what it does match (a property test holds them together).
 """
 
 from __future__ import annotations
@@ -13,15 +16,25 @@ from collections.abc import Callable
 from typing import Any
 
 from ..address import packed
-from ..aliases import alias
+from ..aliases import alias, heads, message
 from ..fields import MISSING
-from ..mapping import Example, Mapping, Record
-from .syslog import message, split
+from ..frozen import frozen
+from ..mapping import Example, Line, Mapping, Record
+from .syslog import NAMED, READS, split, told
 
 __all__ = ["MAPPINGS", "sentence"]
 
-_PROGRAM = re.compile(r"sshd(?:-session|-auth)?")
-_ATTEMPT = re.compile(r"(Failed|Accepted) (\S{1,64}) for (?:invalid user |illegal user )?")
+_PROGRAMS = frozenset({"sshd", "sshd-session", "sshd-auth"})
+_LOGIN = re.compile(
+    r"(?:"
+    r"(?:<[0-9]{1,3}>(?P<new>1 )?)?"
+    r"(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\S{0,20}) \S{1,255}+ "
+    r"sshd(?:-session|-auth)?(?(new) ([0-9]{1,10}) \S{1,32}+ - \ufeff?|\[([0-9]{1,10})\]: )"
+    r")?+ ?"
+    r"(Failed|Accepted) (?:(?P<key>publickey)|\S{1,64}+) for (?:invalid user |illegal user )?+(\S*+) from (\S{1,255}+) port ([0-9]{1,5}+)"
+    r"(?: ssh2(?(key)(?:: [A-Z0-9-]{1,32} SHA256:[A-Za-z0-9+/=]{1,64})?))?"
+)
+_ATTEMPT = re.compile(r"(\S{1,64}) for (?:invalid user |illegal user )?")
 _KEYED = ("publickey", "hostbased", "gssapi")
 _REPEATED = re.compile(r"message repeated (\d{1,9}) times: \[ ?(.*)\]", re.DOTALL)
 _PLACE = re.compile(r"(\S{1,255}) port (\d{1,5})(?: ssh2)?")
@@ -29,15 +42,20 @@ _PLACE_OR_ADDRESS = re.compile(r"(\S{1,255})(?: port (\d{1,5}))?")  # what serve
 _PORT = re.compile(r"\d{1,5}")
 _CONNECTED = re.compile(r"(\S{1,255}) port (\d{1,5}) on \S{1,255} port \d{1,5}(?: rdomain .{0,255})?")
 _RECEIVED = re.compile(r"(\S{1,255}) port (\d{1,5}):")
-_CLOSED = re.compile(r"\A(?:Connection (?:closed|reset) by|Disconnected from) ")
 _WHO = re.compile(r"(?:(?:authenticating |invalid )?user (?P<name>.*) )?", re.DOTALL)
 _SESSION = re.compile(r"(opened|closed) for user (\S{1,255}?)(?:\(uid=\d{1,10}\))?(?: by .*)?", re.DOTALL)
 
 _Found = dict[str, Any]
 
+# Lists are frozen here, once, so that an event need not copy them per record.
+_AUTHENTICATION, _NETWORK, _SESSIONS = (frozen([category]) for category in ("authentication", "network", "session"))
+_START, _INFO, _END = (frozen([kind]) for kind in ("start", "info", "end"))
+_CONNECTION_START, _CONNECTION_END = (frozen(["connection", kind]) for kind in ("start", "end"))
+_OUTCOMES = {"Accepted": "success", "Failed": "failure"}
+
 
 def sentence(body: str) -> _Found | None:
-    """What one sentence of sshd says, by ECS name; `None` for a sentence that is not known here."""
+    """What one sentence of sshd says, by ECS name, in a dict of the caller's own; `None` for a sentence that is not known here."""
     body = body.strip()
     if body.startswith("message repeated ") and (repeated := _REPEATED.fullmatch(body)) is not None:
         found = _one(repeated[2])
@@ -47,51 +65,57 @@ def sentence(body: str) -> _Found | None:
 
 def _one(body: str) -> _Found | None:
     body = body.removeprefix("error: ").removesuffix(" [preauth]")
-    for beginning, read in _SENTENCES.items():
+    for beginning, read in _BY_HEAD.get(body[:_HEAD], ()):
         if body.startswith(beginning):
-            return read(body)
+            return read(body[len(beginning) :])
     return None
 
 
-def _attempt(body: str) -> _Found | None:
-    """Failed or accepted, by any method; some are followed by `: ` and the key, in which the client has a say."""
-    beginning = _ATTEMPT.match(body)
-    if beginning is None:
+def _failed(rest: str) -> _Found | None:
+    return _attempt("failure", rest)
+
+
+def _accepted(rest: str) -> _Found | None:
+    return _attempt("success", rest)
+
+
+def _attempt(outcome: str, rest: str) -> _Found | None:
+    """By any method; some are followed by `: ` and the key, in which the client has a say."""
+    method = _ATTEMPT.match(rest)
+    if method is None:
         return None
-    rest = body[beginning.end() :]
+    rest = rest[method.end() :]
     where = _from(rest)
-    if where is None and beginning[2].startswith(_KEYED) and rest.count(" ssh2: ") == 1:
+    if where is None and method[1].startswith(_KEYED) and rest.count(" ssh2: ") == 1:
         where = _from(rest.partition(" ssh2: ")[0])
     if where is None and " ssh2: " not in rest:
         return None
-    outcome = "success" if beginning[1] == "Accepted" else "failure"
-    return {**_authentication("start", "ssh_login"), "event.outcome": outcome, **(where or {})}
+    return {**_authentication(_START, "ssh_login"), "event.outcome": outcome, **(where or {})}
 
 
-def _unknown(body: str) -> _Found | None:
+def _unknown(rest: str) -> _Found | None:
     """Told beside the failed attempts of the same user, so it has no outcome: else each would count twice."""
-    where = _from(body[len("Invalid user ") :], _PLACE_OR_ADDRESS)
-    return where and {**_authentication("info", "ssh_invalid_user"), **where}
+    where = _from(rest, _PLACE_OR_ADDRESS)
+    return where and {**_authentication(_INFO, "ssh_invalid_user"), **where}
 
 
-def _exceeded(body: str) -> _Found | None:
-    where = _from(body[len("maximum authentication attempts exceeded for ") :].removeprefix("invalid user "))
-    return where and {**_authentication("info", "ssh_max_attempts"), **where}
+def _exceeded(rest: str) -> _Found | None:
+    where = _from(rest.removeprefix("invalid user "))
+    return where and {**_authentication(_INFO, "ssh_max_attempts"), **where}
 
 
-def _connected(body: str) -> _Found | None:
-    place = _CONNECTED.fullmatch(body[len("Connection from ") :])
-    return place and {**_network("start", "ssh_connection"), **_origin(place[1], place[2])}
+def _connected(rest: str) -> _Found | None:
+    place = _CONNECTED.fullmatch(rest)
+    return place and _placed(_network(_CONNECTION_START, "ssh_connection"), place[1], place[2])
 
 
-def _received(body: str) -> _Found | None:
-    place = _RECEIVED.match(body[len("Received disconnect from ") :])
-    return place and {**_network("end", "ssh_disconnect"), **_origin(place[1], place[2])}
+def _received(rest: str) -> _Found | None:
+    place = _RECEIVED.match(rest)
+    return place and _placed(_network(_CONNECTION_END, "ssh_disconnect"), place[1], place[2])
 
 
-def _ended(body: str) -> _Found | None:
+def _ended(rest: str) -> _Found | None:
     """`[user NAME] ADDRESS [port N]`; old servers name no port."""
-    rest = _CLOSED.sub("", body, count=1)
     before, _, port = rest.rpartition(" port ")
     if _PORT.fullmatch(port) is None:
         before, port = rest, ""
@@ -99,73 +123,105 @@ def _ended(body: str) -> _Found | None:
     named = _WHO.fullmatch(who + blank)
     if named is None or not address or len(address) > 255:
         return None
-    user = {} if named["name"] is None else {"user.name": named["name"]}
-    return {**_network("end", "ssh_disconnect"), **user, **_origin(address, port)}
+    found = _network(_CONNECTION_END, "ssh_disconnect")
+    if named["name"] is not None:
+        found["user.name"] = named["name"]
+    return _placed(found, address, port)
 
 
-def _session(body: str) -> _Found | None:
-    found = _SESSION.fullmatch(body[len("pam_unix(sshd:session): session ") :])
+def _session(rest: str) -> _Found | None:
+    found = _SESSION.fullmatch(rest)
     if found is None:
         return None
-    kind = "start" if found[1] == "opened" else "end"
-    return {"event.category": ["session"], "event.type": [kind], "event.action": f"ssh_session_{found[1]}", "user.name": found[2]}
+    kind = _START if found[1] == "opened" else _END
+    return {"event.category": _SESSIONS, "event.type": kind, "event.action": f"ssh_session_{found[1]}", "user.name": found[2]}
 
 
-def _authentication(kind: str, action: str) -> _Found:
-    return {"event.category": ["authentication"], "event.type": [kind], "event.action": action}
+def _authentication(kind: list[str], action: str) -> _Found:
+    return {"event.category": _AUTHENTICATION, "event.type": kind, "event.action": action}
 
 
-def _network(kind: str, action: str) -> _Found:
-    return {"event.category": ["network"], "event.type": ["connection", kind], "event.action": action}
+def _network(kind: list[str], action: str) -> _Found:
+    return {"event.category": _NETWORK, "event.type": kind, "event.action": action}
 
 
 def _from(text: str, place: re.Pattern[str] = _PLACE) -> _Found | None:
-    """`NAME from ADDRESS port N ssh2`: the last `from` is sshd's own, whatever the name holds."""
+    """`NAME from ADDRESS port N ssh2`: the last ` from ` is sshd's own, whatever the name holds."""
     name, mark, rest = text.rpartition(" from ")
     found = place.fullmatch(rest) if mark else None
-    return found and {"user.name": name, **_origin(found[1], found[2])}
+    return found and _placed({"user.name": name}, found[1], found[2])
 
 
-def _origin(address: str, port: str | None) -> _Found:
-    """A name instead of an address (`UseDNS`) is an address of the source, but no IP."""
-    found: _Found = {"source.address": address}
+def _placed(found: _Found, address: str, port: str | None) -> _Found:
+    """`found` with its source. A name instead of an address (`UseDNS`) is an address of the source, but no IP."""
+    found["source.address"] = address
     if packed(address) is not None:
         found["source.ip"] = address
-    if port and int(port) <= 65535:
-        found["source.port"] = int(port)
+    if port and (number := int(port)) <= 65535:
+        found["source.port"] = number
     return found
 
 
 _SENTENCES: dict[str, Callable[[str], _Found | None]] = {
-    "Failed ": _attempt, "Accepted ": _attempt, "Invalid user ": _unknown, "maximum authentication attempts exceeded for ": _exceeded,
+    "Failed ": _failed, "Accepted ": _accepted, "Invalid user ": _unknown, "maximum authentication attempts exceeded for ": _exceeded,
     "Connection from ": _connected, "Received disconnect from ": _received, "Connection closed by ": _ended, "Connection reset by ": _ended,
     "Disconnected from ": _ended, "pam_unix(sshd:session): session ": _session,
 }  # fmt: skip
-_BEGINNINGS = (*_SENTENCES, "error: maximum", "message repeated ")
+_HEAD = 4
+_BY_HEAD = {
+    head: tuple((beginning, read) for beginning, read in _SENTENCES.items() if beginning.startswith(head))
+    for head in (beginning[:_HEAD] for beginning in _SENTENCES)
+}  # fmt: skip
 
-
-def _shape(record: Record) -> bool:
-    """A line that begins like one of sshd's, or names it where a header would."""
-    line = message(record)
-    return line.find("sshd", 0, 400) >= 0 or line.startswith(_BEGINNINGS) or (line[:1] == " " and line.lstrip().startswith(_BEGINNINGS))
+_SHAPE = Line(begins=(*_SENTENCES, "error: maximum", "message repeated "), holds="sshd", within=400)  # a header is shorter
+_READS = (*READS, *heads("host.name"))
+_GIVES = frozenset({
+    "event.category", "event.type", "event.action", "event.outcome", "user.name", "source.address", "source.ip", "source.port",
+    "process.pid", "pluginhost.repeated",
+})  # fmt: skip
 
 
 def _extract(record: Record) -> _Found | None:
-    line = split(record)
-    found = sentence(line.body)
-    if not line.program and found is None:
+    said = _LOGIN.fullmatch(message(record))
+    if said is None:
+        return _careful(record)
+    _, new_pid, old_pid, verdict, _, name, address, port = said.groups()
+    digits = new_pid or old_pid
+    if digits and not NAMED.isdisjoint(record):
+        return _careful(record)
+    program, pid = ("sshd", int(digits)) if digits else told(record)
+    if program and program not in _PROGRAMS:
         return None
-    if line.program and _PROGRAM.fullmatch(line.program) is None:
-        return None
-    made: _Found = {"process.name": "sshd", **(found or {})}
-    if line.pid is not MISSING:
-        made["process.pid"] = line.pid
-    if line.host and alias(record, "host.name") is MISSING:
-        made["host.name"] = line.host
-    return made
+    found = {
+        "event.category": _AUTHENTICATION, "event.type": _START, "event.action": "ssh_login", "event.outcome": _OUTCOMES[verdict],
+        "user.name": name, "process.pid": pid,
+    }  # fmt: skip
+    if pid is MISSING:
+        del found["process.pid"]
+    return _placed(found, address, port)
 
 
-def _login(outcome: str, user: str, address: str, port: int) -> _Found:
+def _careful(record: Record) -> _Found | None:
+    program, pid, _, body = split(record)
+    if program and program not in _PROGRAMS:
+        return None
+    found = sentence(body)
+    if found is None:
+        if not program:
+            return None
+        found = {}
+    if pid is not MISSING:
+        found["process.pid"] = pid
+    return found
+
+
+def _host(record: Record) -> Any:
+    """What a shipper says of the host goes before what the line says."""
+    told = alias(record, "host.name")
+    return (split(record)[2] or MISSING) if told is MISSING else told
+
+
+def _logged_in(outcome: str, user: str, address: str, port: int) -> _Found:
     return {
         "event.category": ["authentication"], "event.type": ["start"], "event.outcome": outcome, "event.action": "ssh_login",
         "user.name": user, "source.address": address, "source.port": port, "process.name": "sshd",
@@ -173,7 +229,7 @@ def _login(outcome: str, user: str, address: str, port: int) -> _Found:
 
 
 _FAILED = "Failed password for root from 203.0.113.9 port 50000 ssh2"
-_ROOT = {**_login("failure", "root", "203.0.113.9", 50000), "source.ip": "203.0.113.9"}
+_ROOT = {**_logged_in("failure", "root", "203.0.113.9", 50000), "source.ip": "203.0.113.9"}
 _WEB1 = {**_ROOT, "process.pid": 42, "host.name": "web1"}
 _PEER = {"source.ip": "203.0.113.9", "source.port": 5}
 _QUIET = ("event.outcome",)
@@ -193,19 +249,19 @@ _EXAMPLES = (
         {"message": f"Nov 21 10:00:00 web1 sshd[42]: {_FAILED}", "event": {"dataset": "system.auth"}, "host": {"name": "box"}},
         {**_WEB1, "host.name": "box", "event.dataset": "system.auth"},
     ),
-    Example("Failed none for invalid user  from 203.0.113.9 port 5 ssh2", {**_login("failure", "", "203.0.113.9", 5), **_PEER}),
+    Example("Failed none for invalid user  from 203.0.113.9 port 5 ssh2", {**_logged_in("failure", "", "203.0.113.9", 5), **_PEER}),
     Example(
         "Failed password for invalid user a from 192.0.2.1 port 5 ssh2 from 2001:db8::9 port 1 ssh2",
-        {**_login("failure", "a from 192.0.2.1 port 5 ssh2", "2001:db8::9", 1), "source.ip": "2001:db8::9"},
+        {**_logged_in("failure", "a from 192.0.2.1 port 5 ssh2", "2001:db8::9", 1), "source.ip": "2001:db8::9"},
     ),
     Example(
         "Failed keyboard-interactive/pam for invalid user  x y  from host.example port 7 ssh2",
-        _login("failure", " x y ", "host.example", 7),
+        _logged_in("failure", " x y ", "host.example", 7),
         ("source.ip",),
     ),
     Example(
         "Accepted publickey for bob from 203.0.113.9 port 5 ssh2: RSA SHA256:abc",
-        {**_login("success", "bob", "203.0.113.9", 5), **_PEER},
+        {**_logged_in("success", "bob", "203.0.113.9", 5), **_PEER},
     ),
     Example(
         "Failed publickey for a from 192.0.2.9 port 2 ssh2: RSA-CERT SHA256:b ID c from 192.0.2.1 port 1 ssh2: d (serial 0) CA RSA e",
@@ -255,4 +311,9 @@ _EXAMPLES = (
     Example(f"Nov 21 10:00:00 web1 app[42]: sshd[42]: {_FAILED}", {}, ("event.outcome", "source.ip")),
 )
 
-MAPPINGS = (Mapping("sshd", "OpenSSH's server: logins, refused users, connections", _shape, extract=_extract, examples=_EXAMPLES),)
+MAPPINGS = (
+    Mapping(
+        "sshd", "OpenSSH's server: logins, refused users, connections", _SHAPE, constants={"process.name": "sshd"}, extract=_extract,
+        read={"host.name": _host}, reads=_READS, gives=_GIVES, examples=_EXAMPLES,
+    ),
+)  # fmt: skip

@@ -8,57 +8,59 @@ header is the attacker's to write.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..aliases import alias
+from ..aliases import alias, heads, message
 from ..fields import MISSING, lookup, text
 from ..mapping import Record
 
-__all__ = ["Syslog", "message", "split"]
+__all__ = ["NAMED", "READS", "split", "told"]
 
 _STAMP = r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,20})"
-_RFC3164 = re.compile(rf"(?:<\d{{1,3}}>)?{_STAMP} (?P<host>\S{{1,255}}) (?P<program>[^\s:\[\]]{{1,128}})(?:\[(?P<pid>\d{{1,10}})\])?: ?")
+_RFC3164 = re.compile(rf"(?:<\d{{1,3}}>)?{_STAMP} (\S{{1,255}}) ([^\s:\[\]]{{1,128}})(?:\[(\d{{1,10}})\])?: ?")
 _RFC5424 = re.compile(
-    rf"<\d{{1,3}}>1 (?:{_STAMP}|-) (?P<host>\S{{1,255}}) (?P<program>\S{{1,48}}) (?P<pid>\S{{1,128}}) \S{{1,32}} "
+    rf"<\d{{1,3}}>1 (?:{_STAMP}|-) (\S{{1,255}}) (\S{{1,48}}) (\S{{1,128}}) \S{{1,32}} "
     r'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.){0,1024}"){1,1024}\]){1,8})(?: \ufeff?|$)'
 )
-_TAG = re.compile(r"(?P<program>[^\s:\[\]]{1,128})(?:\[(?P<pid>\d{1,10})\])?:?")
+_TAG = re.compile(r"([^\s:\[\]]{1,128})(?:\[(\d{1,10})\])?:?")
+
+NAMED = heads("process.name") | {"syslogtag"}
+"""The keys at a record's top one of which is there if a field names the program."""
+
+READS = tuple(heads("message") | NAMED | heads("process.pid"))
+"""The keys at a record's top that `split` looks at."""
 
 
-class Syslog(NamedTuple):
-    """`program` and `host` are "" and `pid` is `MISSING` where nobody says."""
-
-    program: str
-    pid: Any
-    host: str
-    body: str
-
-
-def message(record: Record) -> str:
-    """The record's message, "" if it has none."""
-    return text(alias(record, "message")) or ""
-
-
-def split(record: Record) -> Syslog:
-    """The message without its header, and what fields and header say of its origin.
+def split(record: Record) -> tuple[str, Any, str, str]:
+    """The program, its process id, its host, and the message without its header; "" and `MISSING` where nobody says.
 
     Where a field names the program, a header that names another is a part of what that program wrote, and stays in the body.
     """
     whole = message(record)
-    told = _told(record, whole)
-    found = _RFC5424.match(whole) or _RFC3164.match(whole)
-    if found is None or (told.program and told.program != found["program"]):
-        return told
-    pid = _number(found["pid"])
-    return Syslog(found["program"], told.pid if pid is MISSING else pid, found["host"], whole[found.end() :])
+    header = _RFC3164.match(whole) or _RFC5424.match(whole)
+    if header is None:
+        return *told(record), "", whole
+    host, program, digits = header.groups()
+    pid = _number(digits)
+    if pid is MISSING or not NAMED.isdisjoint(record):
+        named, told_pid = told(record)
+        if named and named != program:
+            return named, told_pid, "", whole
+        pid = told_pid if pid is MISSING else pid
+    return program, pid, host, whole[header.end() :]
 
 
-def _told(record: Record, whole: str) -> Syslog:
+def told(record: Record) -> tuple[str, Any]:
+    """The program and its process id as fields say them."""
     tag = record.get("syslogtag")
     if isinstance(tag, str) and (found := _TAG.fullmatch(tag)) is not None:
-        return Syslog(found["program"], _number(found["pid"]), "", whole)
-    program, pid = (lookup(record, field, alias(record, field)) for field in ("process.name", "process.pid"))
-    return Syslog(text(program) or "", _number(text(pid)), "", whole)
+        return found[1], _number(found[2])
+    return text(_field(record, "process.name")) or "", _number(text(_field(record, "process.pid")))
+
+
+def _field(record: Record, field: str) -> Any:
+    value = lookup(record, field)
+    return alias(record, field) if value is MISSING else value
 
 
 def _number(digits: str | None) -> Any:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pluginhost.events import address
 from pluginhost.events.address import canonical, contains, network, packed
 
 
@@ -34,6 +35,14 @@ def test_address(text, data, short) -> None:
 def test_no_address(text) -> None:
     assert packed(text) is None
     assert canonical(text) is None
+
+
+def test_what_is_kept_of_a_flood_is_bounded_in_number_and_length() -> None:
+    for number in range(10_000):
+        assert packed(f"10.0.{number >> 8}.{number & 255}") == bytes([10, 0, number >> 8, number & 255])
+    before = address._packed.cache_info().misses
+    assert (packed("1" * 129), canonical("1" * 129)) == (None, None)
+    assert (address._packed.cache_info().currsize, address._packed.cache_info().misses) == (4096, before)
 
 
 @pytest.mark.parametrize(

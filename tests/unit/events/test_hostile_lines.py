@@ -93,6 +93,10 @@ def hostile() -> dict[str, str]:
         "backslashes": f"203.0.113.9 - -{stamp}" + "\\" * mega,
         "open request": f"203.0.113.9 - -{stamp}" + "a" * mega,
         "brackets": "203.0.113.9 - -" + " [21/Nov/2026:10:00:00" * (mega // 22) + '] "',
+        "versions": f"203.0.113.9 - -{stamp}GET /" + " HTTP/1.1" * (mega // 9),
+        "client": "a" * mega + f" - -{stamp}GET /",
+        "method": "Failed " + "a" * mega,
+        "host": "2026-11-21T10:00:00" + "Z" * mega + " sshd[1]: Failed ",
         "escapes": f"203.0.113.9 - -{stamp}GET /" + "\\x41" * (mega // 4) + ' HTTP/1.1" 200 1',
     }
 

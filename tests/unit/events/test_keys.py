@@ -34,6 +34,11 @@ def test_bytes_of_one_value(value, expected) -> None:
     assert key_bytes(Document({"field": value}), ("field",)) == expected
 
 
+@pytest.mark.parametrize("length", [255, 256, 70_000])
+def test_a_long_text(length) -> None:
+    assert key_bytes(Document({"field": "x" * length}), ("field",)) == b"s" + length.to_bytes(4, "big") + b"x" * length
+
+
 def test_several_fields_in_the_order_asked_for() -> None:
     record = Document({"a": "ab", "b": "c", "n": 3})
     assert key_bytes(record, ("a", "n")) == b"s\0\0\0\x02abi\0\0\0\x013"

@@ -4,8 +4,10 @@ import msgspec
 import pytest
 
 from pluginhost.events import Event, Mapping, Mappings, Slice
+from pluginhost.events.aliases import heads
 from pluginhost.events.ecs import TYPES
 from pluginhost.events.fields import MISSING
+from pluginhost.events.mapping import Keys, Line
 from pluginhost.problem import Problem
 
 
@@ -50,6 +52,48 @@ def test_who_wins() -> None:
     assert read({"raw_b": 2}, mapping)["a"] == 2
     assert read({}, mapping)["a"] == "constant"
     assert read({"username": "alias"}, mapping)["user.name"] == "alias"
+
+
+def test_a_reader_ranks_with_the_extractor_and_is_asked_for_its_own_field_only() -> None:
+    asked = []
+    readers = {"a": lambda record: asked.append("a") or record["x"], "user.name": lambda record: MISSING, "b": lambda record: 1 / 0}
+    mapping = Mapping("m", "", always, paths={"a": ("y",)}, constants={"a": 0}, extract=lambda record: {"b": "found"}, read=readers)
+    seen = read({"x": 1, "y": 2, "username": "alias"}, mapping)
+    assert (seen["a"], seen["a"], seen["b"], "user.name" in seen, asked) == (1, 1, "found", False, ["a"])
+
+
+@pytest.mark.parametrize(
+    ("shape", "known", "unknown"),
+    [
+        (Keys(("a",)), [{"a": None}, {"a": 1, "b": 2}], [{}, {"b": 1}]),
+        (Keys(("a",), either=("b", "c")), [{"a": 1, "b": 2}, {"a": 1, "c": 2}], [{"a": 1}, {"b": 1, "c": 2}]),
+        (Line(begins=("ab ",)), [{"message": "ab c"}, {"log": "  ab c"}, {"message": " \n ab "}],
+         [{"message": "xab "}, {"message": "\tab "}, {}]),
+        (Line(holds="ab"), [{"message": "x ab"}, {"msg": "ab"}], [{"message": "a b"}, {"message": 5}, {"text": "ab"}]),
+        (Line(("c",), "ab", within=4), [{"message": "xxab"}, {"message": "c xxxab"}], [{"message": "xxxab"}]),
+    ],
+)  # fmt: skip
+def test_shapes(shape, known, unknown) -> None:
+    assert [shape(record) for record in [*known, *unknown]] == [True] * len(known) + [False] * len(unknown)
+    assert [read(record, Mapping("m", "", shape)).mapping for record in [*known, *unknown]] == ["m"] * len(known) + [""] * len(unknown)
+
+
+def test_a_mapping_says_what_it_reads_and_gives() -> None:
+    keyed = Mapping("m", "", Keys(("k", "l"), ("m", "n")), paths={"a": ("x.y", "z")}, constants={"b": 1})
+    assert set(keyed.reads) == {"k", "l", "m", "n", "x", "x.y", "z"}
+    assert (keyed.gives, keyed.literals, keyed.keys) == ({"a", "b"}, (), (frozenset("klm"), frozenset("kln")))
+    line = Mapping("m", "", Line(("b",), "h"), extract=lambda record: {"x": 1}, read={"r": always}, reads=("a",), gives=frozenset({"x"}))
+    assert set(line.reads) == {"a"} | heads("message")
+    assert (line.gives, line.literals, line.keys) == ({"x", "r"}, ("h", "b"), ())
+
+
+def test_what_a_mapping_does_not_say_and_nobody_can_know_is_none() -> None:
+    assert Mapping("m", "", always).reads is None
+    assert Mapping("m", "", Keys(("a",)), extract=lambda record: {}).reads is None
+    assert Mapping("m", "", Keys(("a",)), extract=lambda record: {}).gives is None
+    assert Mapping("m", "", Keys(("a",)), read={"a": always}).reads is None
+    assert Mapping("m", "", Keys(("a",)), read={"a": always}).gives == {"a"}
+    assert (Mapping("m", "", always).literals, Mapping("m", "", always).keys) == ((), ())
 
 
 def test_two_of_one_name_are_refused() -> None:
