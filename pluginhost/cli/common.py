@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ import click
 from ..host.config import Configured, configure, default_file
 from ..problem import Problem, printable
 
-__all__ = ["COLORS", "alert_line", "config_option", "configured"]
+__all__ = ["COLORS", "alert_line", "config_option", "configured", "quarantined"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,3 +39,9 @@ def alert_line(alert: Mapping[str, Any]) -> str:
     told = click.style(f"{severity:8}", fg=COLORS.get(severity))
     headline = printable(str(alert["headline"]), 160)
     return f"{when}  {told}  {alert['analyzer']:<20}  {headline}  {click.style(alert['id'][:12], dim=True)}"
+
+
+def quarantined(entry: Mapping[str, Any]) -> str:
+    """Until when an analyzer is in quarantine, and why."""
+    until = datetime.fromtimestamp(entry["until"] / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return click.style(f"in quarantine until {until}: {printable(entry['reason'], 300)}", fg="red")

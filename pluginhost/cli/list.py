@@ -10,7 +10,7 @@ import click
 
 from ..host.control import ask, running
 from ..host.trying import tried
-from .common import config_option, configured
+from .common import config_option, configured, quarantined
 
 __all__ = ["command"]
 
@@ -38,7 +38,9 @@ def _told(one: dict[str, Any], live: bool) -> str:
     if options:
         lines.append(f"    options {options}")
     if live:
-        lines.append("    " + ", ".join(f"{name} {value}" for name, value in one["counts"].items()))
+        lines.append("    " + ", ".join(f"{name} {value}" for name, value in one["counts"].items()) + f", {one['seconds']:.1f} s")
+        if one["quarantine"]:
+            lines.append(f"    {quarantined(one['quarantine'])}")
     if one["problem"]:
         lines.append(click.style("\n".join(f"    {line}" for line in one["problem"].splitlines()), fg="red"))
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`pluginhost reload`: look at the analyzer folders now; with `--reset-state`, let an analyzer begin anew."""
+"""`pluginhost reload`: look at the analyzer folders now; let an analyzer out of quarantine, or begin anew."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ __all__ = ["command"]
 @click.argument("names", nargs=-1)
 @click.option("--reset-state", is_flag=True, help="Forget what the named analyzers remember.")
 def command(config: Path | None, names: tuple[str, ...], reset_state: bool) -> None:
-    """Look at the analyzer folders now. NAMES are the analyzers whose state is to be reset."""
-    if bool(names) != reset_state:
-        raise click.UsageError("name analyzers together with --reset-state, or neither")
-    answer = next(ask(configured(config).data, "reload", reset=list(names)))
+    """Look at the analyzer folders now. The analyzers NAMES come out of quarantine, if they are in it."""
+    if reset_state and not names:
+        raise click.UsageError("name the analyzers whose state is to be reset")
+    answer = next(ask(configured(config).data, "reload", names=list(names), reset=list(names) if reset_state else []))
     for page in answer["problems"]:
         click.echo(click.style(page, fg="red"), err=True)
+    for name in answer["released"]:
+        click.echo(f"{name} is out of quarantine")
     click.echo(f"generation {answer['generation']}{' is new' if answer['changed'] else ', as before'}")
     sys.exit(1 if answer["problems"] else 0)

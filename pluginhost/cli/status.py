@@ -10,7 +10,7 @@ import click
 from ..host.control import ask
 from ..options import Size
 from ..problem import printable
-from .common import config_option, configured
+from .common import config_option, configured, quarantined
 
 __all__ = ["command"]
 
@@ -33,9 +33,11 @@ def command(config: Path | None, as_json: bool) -> None:
         ("records", f"{counts['journal']['records']} accepted since the start"),
         ("journal", f"{Size(journal['bytes'])} bytes, {journal['end'] - journal['analysed']} rows behind"),
         ("alerts", f"{counts['desk']['alerts']} since the start, {counts['desk']['dead_letters']} dead letters"),
-        ("analyzers", f"generation {one['generation']}, {len(one['problems'])} files with problems"),
+        ("analyzers", f"generation {one['generation']}, {len(one['problems'])} files with problems, {len(one['quarantine'])} quarantined"),
     ]
     for name, value in rows:
         click.echo(f"{click.style(f'{name:<10}', dim=True)} {printable(str(value))}")
+    for name, entry in one["quarantine"].items():
+        click.echo(f"{name} {quarantined(entry)}")
     for page in one["problems"]:
         click.echo(click.style(page, fg="red"))

@@ -3,15 +3,16 @@
 A state object stands as the default of an analyzer's parameter and is there only a declaration: its bounds. For each key
 the engine makes a live copy with `fresh`, hands it to the analyzer, and keeps it as the plain data of `dump` (anything
 msgpack can hold). `shape` names the layout of that data: as long as it stays, state is kept when the analyzer changes.
-No clock here: time is the event's.
+No clock here: time is the event's. A million keys are usual, so live copies are small and unknown to the garbage collector:
+they hold plain data only.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from array import array
 from bisect import bisect_right, insort
 from copy import copy
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import msgspec
 
@@ -20,16 +21,18 @@ from ..options import Duration
 
 __all__ = ["FirstSeen", "SlidingCount", "State", "Table", "Timers"]
 
+_YEAR = Duration.of("365d").ns
 
-class State(ABC):
-    """One primitive. Subclasses set `shape` (raised when the layout of `dump` changes) and `idle`.
 
-    `idle`: after how many ns without an event of its key the state is worth nothing, so that the key may be forgotten.
-    """
+class State(msgspec.Struct, gc=False, eq=False):
+    """One primitive. Subclasses set `shape` (raised when the layout of `dump` changes) and `idle`."""
 
-    __slots__ = ("idle",)
-    shape = ""
-    idle: int
+    shape: ClassVar[str] = ""
+
+    @property
+    def idle(self) -> int:
+        """After how many ns without an event of its key the state is worth nothing, so that the key may be forgotten."""
+        raise NotImplementedError
 
     def fresh(self) -> Self:
         """An empty live copy with the same bounds."""
@@ -37,57 +40,77 @@ class State(ABC):
         live.load(None)
         return live
 
-    @abstractmethod
     def load(self, plain: Any) -> None:
         """Takes over what `dump` gave; None is the empty state."""
+        raise NotImplementedError
 
-    @abstractmethod
     def dump(self) -> Any:
         """The state as plain data."""
+        raise NotImplementedError
 
     def evidence(self) -> tuple[int, int] | None:
         """(count, earliest time in ns) of what it holds, for the alert; None where that says nothing."""
         return None
 
 
-class SlidingCount(State):
-    """How many events of the key fell into the last `span` of event time.
+class SlidingCount(State, gc=False, eq=False):
+    """How many events of the key fell into the last `span` of event time, given as "10m" or in seconds and kept in ns.
 
     The window ends at the newest event seen and is open at its old end: an event exactly `span` older no longer counts.
     A late event counts if it still falls into it. At most `limit` times are kept (the count saturates there).
     """
 
-    __slots__ = ("_fired", "_times", "limit", "span")
-    shape = "SlidingCount/1"
+    shape: ClassVar[str] = "SlidingCount/2"
+    span: Any
+    limit: int = 10_000
+    _times: Any = msgspec.field(default_factory=lambda: array("q"))
+    _fired: int = 0
 
-    def __init__(self, span: str | float, limit: int = 10_000) -> None:
-        self.span, self.limit = Duration.of(span).ns, limit
-        self.idle = self.span
-        self.load(None)
+    def __post_init__(self) -> None:
+        self.span = Duration.of(self.span).ns
+
+    @property
+    def idle(self) -> int:
+        """The span: an older event no longer counts."""
+        return int(self.span)
 
     def load(self, plain: Any) -> None:
         """Takes over [times, fired]."""
-        self._times: list[int] = list(plain[0]) if plain else []
-        self._fired: int = plain[1] if plain else 0
+        self._times = array("q", plain[0] if plain else b"")
+        self._fired = plain[1] if plain else 0
 
     def dump(self) -> Any:
-        """[times in ns, ascending; time of the last `reaches`]."""
-        return [self._times, self._fired]
+        """[times in ns, ascending, eight bytes each; time of the last `reaches`]."""
+        return [self._times.tobytes(), self._fired]
 
     def __len__(self) -> int:
         return len(self._times)
 
     def add(self, event: Event) -> int:
         """The count with this event in it."""
-        times, when = self._times, event.time
-        if not times or when >= times[-1]:
+        times = self._times
+        when = event.time
+        if not times:
             times.append(when)
-        else:
+            return 1
+        newest = times[-1]
+        if when < newest:
+            return self._late(when, newest - self.span)
+        times.append(when)
+        if times[0] <= when - self.span:
+            del times[: bisect_right(times, when - self.span)]
+        count = len(times)
+        if count <= self.limit:
+            return count
+        del times[0]
+        return count - 1
+
+    def _late(self, when: int, oldest: int) -> int:
+        times = self._times
+        if when > oldest:
             insort(times, when)
-        if times[0] <= times[-1] - self.span:
-            del times[: bisect_right(times, times[-1] - self.span)]
-        if len(times) > self.limit:
-            del times[0]
+            if len(times) > self.limit:
+                del times[0]
         return len(times)
 
     def reaches(self, event: Event, count: int) -> bool:
@@ -104,23 +127,28 @@ class SlidingCount(State):
         return (len(self._times), self._times[0]) if self._times else None
 
 
-class FirstSeen(State):
-    """The values a key has shown, each remembered for `expire` after it was last seen.
+class FirstSeen(State, gc=False, eq=False):
+    """The values a key has shown, each remembered for `expire` (as a duration, kept in ns) after it was last seen.
 
     At most `limit` values are kept; when full, the one seen longest ago is forgotten.
     """
 
-    __slots__ = ("_seen", "expire", "limit")
-    shape = "FirstSeen/1"
+    shape: ClassVar[str] = "FirstSeen/1"
+    expire: Any = "90d"
+    limit: int = 1000
+    _seen: dict[str, int] = {}
 
-    def __init__(self, expire: str | float = "90d", limit: int = 1000) -> None:
-        self.expire, self.limit = Duration.of(expire).ns, limit
-        self.idle = self.expire
-        self.load(None)
+    def __post_init__(self) -> None:
+        self.expire = Duration.of(self.expire).ns
+
+    @property
+    def idle(self) -> int:
+        """As long as a value is remembered."""
+        return int(self.expire)
 
     def load(self, plain: Any) -> None:
         """Takes over {value: time last seen}."""
-        self._seen: dict[str, int] = dict(plain) if plain else {}
+        self._seen = dict(plain) if plain else {}
 
     def dump(self) -> Any:
         """{value: time last seen in ns}, seen longest ago first."""
@@ -134,30 +162,38 @@ class FirstSeen(State):
 
     def first(self, value: object, event: Event) -> bool:
         """True when the key has not shown `value` within `expire` before; from now on it has."""
-        text, when, seen = _text(value), event.time, self._seen
-        while seen and when - seen[oldest := next(iter(seen))] > self.expire:
-            del seen[oldest]
+        text = value if value.__class__ is str and value.isascii() else _text(value)
+        when, seen = event.time, self._seen
+        if seen and when - seen[next(iter(seen))] > self.expire:
+            self._forget(when)
         last = seen.pop(text, None)
-        seen[text] = when if last is None else max(last, when)
+        seen[text] = when if last is None or when > last else last
         if len(seen) > self.limit:
             del seen[next(iter(seen))]
         return last is None or when - last > self.expire
 
+    def _forget(self, when: int) -> None:
+        seen = self._seen
+        while seen and when - seen[oldest := next(iter(seen))] > self.expire:
+            del seen[oldest]
 
-class Timers(State):
+
+class Timers(State, gc=False, eq=False):
     """Timers of the key, in event time; the analyzer's `on_timer` is called when the watermark passes one's time."""
 
-    __slots__ = ("_due", "_moved")
-    shape = "Timers/1"
+    shape: ClassVar[str] = "Timers/1"
+    _due: dict[str, int] = {}
+    _moved: list[tuple[str, int]] = []
 
-    def __init__(self) -> None:
-        self.idle = Duration.of("365d").ns
-        self.load(None)
+    @property
+    def idle(self) -> int:
+        """A year: so far may a timer lie ahead of the last event."""
+        return _YEAR
 
     def load(self, plain: Any) -> None:
         """Takes over {name: due}."""
-        self._due: dict[str, int] = dict(plain) if plain else {}
-        self._moved: list[tuple[str, int]] = list(self._due.items())
+        self._due = dict(plain) if plain else {}
+        self._moved = list(self._due.items())
 
     def dump(self) -> Any:
         """{name: due time in ns}."""

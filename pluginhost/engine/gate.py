@@ -21,7 +21,7 @@ from .generations import Module, describe, fitted, ready
 from .items import Item, Result, Tick
 from .loader import Bundle
 from .pipeline import Pipeline
-from .splitter import items
+from .splitter import slices
 from .state import ShardState
 from .unit import Unit
 
@@ -91,7 +91,7 @@ def _why(unit: Unit, analyzer: Analyzer, records: int) -> str:
 def _run(unit: Unit, example: Example, mappings: Mappings) -> Result:
     pipeline, state = Pipeline([unit], mappings), ShardState()
     row = rows(example.records, START, example.every, example.tag)
-    return pipeline.run(state, ticking(items(row), START + len(example.records) * example.every + example.wait))
+    return pipeline.run(state, ticking(slices(row), START + len(example.records) * example.every + example.wait))
 
 
 def ticking(records: Iterable[Item], end: int) -> Iterator[Item]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ..events.slice import Slice
+from ..events.slice import Batch, Slice
 from ..problem import Place
 
 __all__ = ["Failure", "Finding", "Item", "Made", "Result", "TableUpdate", "Tick"]
@@ -32,7 +32,7 @@ class TableUpdate(msgspec.Struct, frozen=True, tag=True):
     offset: int = 0
 
 
-Item = Slice | Tick | TableUpdate
+Item = Batch | Slice | Tick | TableUpdate
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -74,11 +74,9 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct):
-    """What one run gave. `changed` names (analyzer, key) whose state differs, `removed` those that were forgotten."""
+    """What one run gave; what it changed stands in the state."""
 
     findings: list[Finding] = msgspec.field(default_factory=list)
     chained: list[Made] = msgspec.field(default_factory=list)
     tables: list[TableUpdate] = msgspec.field(default_factory=list)
     failures: list[Failure] = msgspec.field(default_factory=list)
-    changed: set[tuple[str, bytes]] = msgspec.field(default_factory=set)
-    removed: set[tuple[str, bytes]] = msgspec.field(default_factory=set)

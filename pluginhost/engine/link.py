@@ -43,7 +43,7 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
 
 
 class UnitCounts(msgspec.Struct, frozen=True, array_like=True):
-    """The counters of one analyzer in this worker, since it started; `keys` is how many keys it remembers now."""
+    """The counters of one analyzer in this worker, since it started; `keys` is how many keys it remembers now, `most` how many it may."""
 
     seen: int
     fired: int
@@ -51,6 +51,7 @@ class UnitCounts(msgspec.Struct, frozen=True, array_like=True):
     unkeyed: int
     evicted: int
     keys: int
+    most: int = 0
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):

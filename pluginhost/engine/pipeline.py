@@ -7,7 +7,7 @@ raises hurts only itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, MutableSequence, Sequence
 from types import GeneratorType
 from typing import Any
 from zlib import crc32
@@ -18,13 +18,17 @@ from ..alerts.document import document
 from ..alerts.ids import chained_id, event_id, fingerprint, record_id, timer_event_id
 from ..alerts.sanitise import plain
 from ..detect.finding import Alert, Derived, Timer
-from ..events.event import Event
-from ..events.keys import key_bytes, key_group, shard, show
+from ..events.event import Event, slice_of
+from ..events.keys import key_bytes, key_group, show
+from ..events.keys import shard as shard_of
 from ..events.mapping import Mappings
-from ..events.slice import Slice
+from ..events.slice import Batch, Slice
+from ..match.index import Index
+from .dispatch import CONTAINED
 from .items import Failure, Finding, Item, Made, Result, TableUpdate, Tick
 from .loader import place_of
-from .state import ShardState
+from .plan import Plan
+from .state import Memory, ShardState
 from .unit import Cell, Unit
 
 __all__ = ["HOPS", "Pipeline"]
@@ -34,7 +38,6 @@ HOPS = 4
 
 _OUTPUTS = 1000  # more alerts or records than this from one call are nonsense
 _TAGS = 4096  # tags are the sender's to invent: the table of who wants which is dropped when it grows past this
-_CONTAINED = (Exception, SystemExit, GeneratorExit)
 
 
 class _Origin(msgspec.Struct):
@@ -51,107 +54,151 @@ class _Origin(msgspec.Struct):
 class Pipeline:
     """The analyzers of one generation in shard `shard` of `shards`.
 
-    `enter` is told (name, offset, index) before each call; `skips` are the calls (name, offset, index) that are never made.
+    Before each call `note` is assigned offset, index and the unit's place in `units`; `skips` are the calls (name, offset, index)
+    that are never made.
     """
 
     def __init__(self, units: Sequence[Unit], mappings: Mappings, *, shard: int = 0, shards: int = 1,
-                 enter: Callable[[bytes, int, int], None] | None = None, skips: Collection[tuple[str, int, int]] = ()) -> None:  # fmt: skip
+                 note: MutableSequence[int] | None = None, skips: Collection[tuple[str, int, int]] = ()) -> None:  # fmt: skip
         self.units = {unit.name: unit for unit in units}
-        self.mappings, self._shard, self._shards = mappings, shard, shards
-        self._enter, self._skips = enter, frozenset(skips)
-        self._wanted: dict[str, list[Unit]] = {}
-        self._stateless: dict[str, Cell] = {}
+        self.mappings, self._note, self._skips = mappings, [0, 0, -1] if note is None else note, frozenset(skips)
+        self._skipped = frozenset(offset for _, offset, _ in skips)
+        self._mine = None if shards == 1 else [shard_of(group, shards) == shard for group in range(256)]
+        self._here = [(place, unit) for place, unit in enumerate(units) if not unit.pinned or self._ours(unit.home)]
+        self._places = {unit.name: place for place, unit in enumerate(units)}
+        self._plans: dict[tuple[str, str], Plan] = {}
+        self._alike: dict[object, Plan] = {}
+
+    def _ours(self, group: int) -> bool:
+        return self._mine is None or self._mine[group]
 
     def run(self, state: ShardState, items: Iterable[Item]) -> Result:
         """What came of `items`, in journal order. `state` is changed in place."""
         result = Result()
         for item in items:
-            if isinstance(item, Slice):
-                self._record(state, item, result)
+            if isinstance(item, Batch):
+                self._batch(state, item, result)
+            elif isinstance(item, Slice):
+                self.careful(state, item, result)
             elif isinstance(item, Tick):
                 self._tick(state, item, result)
             else:
                 state.pending.append(item)
         return result
 
-    def _record(self, state: ShardState, item: Slice, result: Result) -> None:
-        event = Event(item, self.mappings)
-        for unit in self._wanting(item.tag):
+    def _batch(self, state: ShardState, batch: Batch, result: Result) -> None:
+        plan = self._plan(batch.tag, batch.codec)
+        if batch.offset in self._skipped:
+            for place in range(len(batch)):
+                self.careful(state, batch.slice(place), result)
+        else:
+            plan.run(state, batch, result)
+
+    def _plan(self, tag: str, codec: str) -> Plan:
+        """How records of this tag and codec are judged; tags that the same analyzers and mappings want share it."""
+        plan = self._plans.get((tag, codec))
+        if plan is None:
+            if len(self._plans) >= _TAGS:
+                self._plans.clear()
+            here = tuple(one for one in self._here if one[1].wants(tag))
+            alike = (codec, tuple(place for place, _ in here), tuple(one.name for one in self.mappings.of(tag)))
+            plan = self._alike.get(alike)
+            if plan is None:
+                plan = self._alike[alike] = Plan(here, self.mappings, codec, tag, self._mine, self._note, self)
+            self._plans[tag, codec] = plan
+        return plan
+
+    def careful(self, state: ShardState, item: Slice, result: Result) -> None:
+        """Judges one record, analyzer by analyzer: the plain way, for whatever is odd about it, and what the written one must equal."""
+        self._judged(state, item, Event(item, self.mappings, item.time), [unit for _, unit in self._here if unit.wants(item.tag)], result)
+
+    def chosen(self, state: ShardState, item: Slice, index: Index, units: Sequence[Unit], result: Result) -> None:
+        """Judges one record for those of very many analyzers that could want it."""
+        event = Event(item, self.mappings, item.time)
+        try:
+            wanting = [units[n] for n in index.candidates(event)]
+        except CONTAINED:
+            wanting = list(units)
+        self._judged(state, item, event, wanting, result)
+
+    def _judged(self, state: ShardState, item: Slice, event: Event, units: Iterable[Unit], result: Result) -> None:
+        state.now = item.arrival
+        for unit in units:
             try:
                 if unit.predicate is not None and not unit.predicate(event):
                     continue
                 key = self._key(unit, event, item)
-            except _CONTAINED as error:  # a field that cannot even be read
-                self._failed(unit, error, _Origin(item.offset, item.index, item.time), result)
+            except CONTAINED as error:  # a field that cannot even be read
+                self._blamed(unit, error, _Origin(item.offset, item.index, item.time), result)
                 continue
             if key is None:
                 continue
             unit.seen += 1
-            cell = state.cell(unit, key, item.arrival, result) if unit.stateful else self._shared(state, unit)
-            origin = _Origin(item.offset, item.index, item.time, event, item)
-            self._call(state, unit, cell, key, origin, result)
-
-    def _wanting(self, tag: str) -> list[Unit]:
-        units = self._wanted.get(tag)
-        if units is None:
-            if len(self._wanted) >= _TAGS:
-                self._wanted.clear()
-            units = self._wanted[tag] = [unit for unit in self.units.values() if unit.wants(tag)]
-        return units
+            memory = state.memory(unit)
+            cell = memory.wake(key, item.arrival) if unit.stateful else memory.stateless
+            self._call(state, memory, cell, key, _Origin(item.offset, item.index, item.time, event, item), result)
+        self._note[2] = -1
 
     def _key(self, unit: Unit, event: Event, item: Slice) -> bytes | None:
         """The key bytes if the record is for this shard; None if it is not, or has no such key."""
         if unit.pinned:
-            return b"" if self._mine(unit.home) else None
+            return b""
         if not unit.key:
-            return b"" if self._shards == 1 or self._mine(crc32(item.raw) & 255) else None
+            return b"" if self._mine is None or self._mine[self.home(item.raw)] else None
         key = item.keys[unit.key] if item.keys and unit.key in item.keys else key_bytes(event, unit.key)
         if key is None:
-            unit.unkeyed += self._mine(crc32(item.raw) & 255)  # counted in one shard only
+            self.unkeyed(unit, item.raw)
             return None
-        return key if self._shards == 1 or self._mine(key_group(key)) else None
+        return key if self._ours(key_group(key)) else None
 
-    def _mine(self, group: int) -> bool:
-        return shard(group, self._shards) == self._shard
+    def home(self, raw: bytes) -> int:
+        """The key group of a record as such."""
+        return crc32(raw) & 255
 
-    def _shared(self, state: ShardState, unit: Unit) -> Cell:
-        cell = self._stateless.get(unit.name)
-        if cell is None:
-            cell = self._stateless[unit.name] = unit.cell(None, 0, state.tables)
-        return cell
+    def unkeyed(self, unit: Unit, raw: bytes) -> None:
+        """Counts a record that has not the unit's key, in one shard only."""
+        unit.unkeyed += self._ours(self.home(raw))
 
     def _tick(self, state: ShardState, tick: Tick, result: Result) -> None:
         state.watermark = max(state.watermark, tick.watermark)
         state.publish()
-        for index, (name, key, cell, timer, due) in enumerate(state.due()):
-            unit = self.units.get(name)
-            if unit is not None:
-                origin = _Origin(tick.offset, index, due, timer=Timer(timer, due))
-                self._call(state, unit, cell, key, origin, result)
+        for index, (name, key, cell, timer, due) in enumerate(state.due(self.units)):
+            origin = _Origin(tick.offset, index, due, timer=Timer(timer, due))
+            self._call(state, state.memory(self.units[name]), cell, key, origin, result)
+        self._note[2] = -1
 
-    def _call(self, state: ShardState, unit: Unit, cell: Cell, key: bytes, origin: _Origin, result: Result) -> None:
+    def _call(self, state: ShardState, memory: Memory, cell: Any, key: bytes, origin: _Origin, result: Result) -> None:
+        unit = memory.unit
         if self._skips and (unit.name, origin.offset, origin.index) in self._skips:
             unit.failed += 1
             return
-        if self._enter is not None:
-            self._enter(unit.tag, origin.offset, origin.index)
+        self._note[0], self._note[1], self._note[2] = origin.offset, origin.index, self._places[unit.name]
         try:
-            handler = cell.call if origin.timer is None else cell.on_timer
-            given = handler(origin.timer or origin.event) if handler is not None else None
+            given = unit.handle(origin.event, cell, memory.tables) if origin.timer is None else cell.object.on_timer(origin.timer)
             if given is not None:
-                self._taken(unit, cell, key, given, origin, result)
-        except _CONTAINED as error:
-            self._failed(unit, error, origin, result)
+                self._took(memory, cell, key, given, origin, result)
+        except CONTAINED as error:
+            self._blamed(unit, error, origin, result)
         if unit.stateful:
-            result.changed.add((unit.name, key))
-            result.removed.discard((unit.name, key))
-            state.index(unit.name, key, cell)
-        for table, rows in cell.put.items():
-            if rows:
-                self._published(unit, table, rows, key, origin, result)
+            memory.changed.add(key)
+            state.index(memory, key, cell)
+        self._publish(memory, key, origin, result)
 
-    def _taken(self, unit: Unit, cell: Cell, key: bytes, given: Any, origin: _Origin, result: Result) -> None:
+    def taken(self, memory: Memory, cell: Cell, key: bytes, given: Any, event: Event, result: Result) -> None:
+        """What the body returned at a record."""
+        self._took(memory, cell, key, given, _origin(event), result)
+
+    def failed(self, unit: Unit, error: BaseException, event: Event, result: Result) -> None:
+        """What the body raised at a record."""
+        self._blamed(unit, error, _origin(event), result)
+
+    def published(self, memory: Memory, key: bytes, event: Event, result: Result) -> None:
+        """What the body put into tables at a record."""
+        self._publish(memory, key, _origin(event), result)
+
+    def _took(self, memory: Memory, cell: Cell, key: bytes, given: Any, origin: _Origin, result: Result) -> None:
         """Turns what the analyzer returned into findings and chained records; all of a call or nothing of it."""
+        unit = memory.unit
         findings: list[Finding] = []
         chained: list[Made] = []
         for one in _several(given):
@@ -167,21 +214,29 @@ class Pipeline:
         result.findings += findings
         result.chained += chained
 
-    def _published(self, unit: Unit, table: str, rows: list[tuple[str, Any]], key: bytes, origin: _Origin, result: Result) -> None:
-        expire = next(one.expire for one in unit.analyzer.tables.values() if one.name == table)
-        base = _id_of(origin.slice) if origin.slice else timer_event_id(unit.name, key, *_timer(origin), 0)
-        for n, (name, value) in enumerate(rows):
-            update = TableUpdate(table, str(name), value, origin.time + expire, chained_id(base, f"{unit.name}/{table}", n), origin.offset)
-            result.tables.append(update)
-        rows.clear()
+    def _publish(self, memory: Memory, key: bytes, origin: _Origin, result: Result) -> None:
+        for table in memory.unit.analyzer.tables.values():
+            rows = memory.put[table.name]
+            if not rows:
+                continue
+            base = _id_of(origin.slice) if origin.slice else timer_event_id(memory.unit.name, key, *_timer(origin), 0)
+            for n, (name, value) in enumerate(rows):
+                id_ = chained_id(base, f"{memory.unit.name}/{table.name}", n)
+                result.tables.append(TableUpdate(table.name, str(name), value, origin.time + table.expire, id_, origin.offset))
+            rows.clear()
 
-    def _failed(self, unit: Unit, error: BaseException, origin: _Origin, result: Result) -> None:
+    def _blamed(self, unit: Unit, error: BaseException, origin: _Origin, result: Result) -> None:
         unit.failed += 1
         if result.failures and result.failures[-1].analyzer == unit.name:
             last = result.failures[-1]
             result.failures[-1] = msgspec.structs.replace(last, count=last.count + 1)
             return
         result.failures.append(Failure(unit.name, _said(error), place_of(error, unit.sources), origin.offset, origin.index))
+
+
+def _origin(event: Event) -> _Origin:
+    item = slice_of(event)
+    return _Origin(item.offset, item.index, item.time, event, item)
 
 
 def _said(error: BaseException) -> str:
@@ -213,7 +268,7 @@ def _finding(unit: Unit, cell: Cell, key: bytes, alert: Alert, origin: _Origin, 
     else:
         id_, group = timer_event_id(unit.name, key, *_timer(origin), n), key
     print_ = fingerprint(unit.name, group)
-    window = next((found for state in cell.states if (found := state.evidence())), None)
+    window = next((found for state in unit.states(cell) if (found := state.evidence())), None)
     named: Mapping[str, Any] = dict(zip(unit.key, show(key), strict=False)) if unit.key else {}
     made = document(unit.rule, alert, event=event, key=named, event_id=id_, fingerprint=print_, time=origin.time, window=window)
     body = msgspec.json.encode(made)

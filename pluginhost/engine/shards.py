@@ -13,9 +13,11 @@ from ..metrics import Counts
 from ..store.row import Kind, Row
 from .child import started
 from .committer import Committer
+from .items import Failure
 from .link import Committed, Feed, Framed, FromWorker, Part, Ready, Report, Saved, Stop, UnitCounts, frame
+from .sampling import Growth, Samples, Spent, size, waited
 from .splitter import Routes, control_of
-from .trace import Call, last
+from .trace import Call, Reader
 
 __all__ = ["COUNTS", "Routing", "Worker"]
 
@@ -25,6 +27,7 @@ COUNTS = ("rows", "records", "reports", "restarts")
 _FEED = 4 << 20  # bytes of one message
 _AHEAD = 32 << 20  # bytes fed but not reported yet
 _DEATHS = 2  # at the same call
+_FULL = 0.9  # of the memory it may have
 
 
 class Routing:
@@ -52,18 +55,22 @@ class Routing:
 
 
 class Worker:
-    """Worker `shard` of `shards`. `report` is awaited for every report, in order; `ready` is called when it (re)starts, `fatal` when
-    a call has ended the process twice. One that is silent over its work for more than `patience` seconds is ended.
+    """Worker `shard` of `shards`, in `memory` bytes. `report` is awaited for every report, in order; `ready` is called when it
+    (re)starts, `died` is awaited when it ended in a call (with the first row that nobody has heard of), `fatal` when it did so twice. One
+    that is silent over its work for more than `patience` seconds is ended.
+
+    `units` has each analyzer's counters as last reported, `failures` its last failure, `samples` where its time goes.
     """
 
     def __init__(self, shard: int, shards: int, data: Path, committer: Committer, counts: Counts, *,
-                 patience: float, routes: Callable[[int], Routes | None], ready: Callable[[int], None],
+                 patience: float, memory: int, routes: Callable[[int], Routes | None], ready: Callable[[int], None],
                  report: Callable[[int, Report], Awaitable[None]], saved: Callable[[], None],
-                 fatal: Callable[[Call], Awaitable[None]]) -> None:  # fmt: skip
+                 died: Callable[[Call, int], Awaitable[None]], fatal: Callable[[Call], Awaitable[None]]) -> None:  # fmt: skip
         self.shard, self._shards, self._data, self._committer, self._counts = shard, shards, data, committer, counts
         self._routes, self._ready, self._report, self._saved = routes, ready, report, saved
-        self._patience, self._fatal = patience, fatal
+        self._patience, self._memory, self._died, self._fatal = patience, memory, died, fatal
         self._trace = data / f"shard-{shard}.trace"
+        self._reader = Reader(self._trace)
         self._deaths: dict[Call, int] = {}
         self._heard, self._held = 0.0, False  # when it last said something, and whether we have not let it say more since
         self.skips: set[Call] = set()
@@ -72,9 +79,14 @@ class Worker:
         self._outstanding: list[tuple[int, int]] = []  # (offset behind the message, its bytes)
         self._writer: asyncio.StreamWriter | None = None
         self._process: asyncio.subprocess.Process | None = None
-        self._stopping = False
+        self._stopping = self._renewing = False
+        self._renew_behind = -1
         self.saved = Saved(-1, 0)
         self.units: dict[str, UnitCounts] = {}
+        self.failures: dict[str, Failure] = {}
+        self.samples = Samples()
+        self._growth, self._waited = Growth(), 0.0  # of the process: how large it is, how long it has waited for a processor
+        self.position = 0
         self.pid = 0
 
     async def run(self) -> None:
@@ -85,6 +97,9 @@ class Worker:
             await self._live()
             if self._stopping:
                 return
+            if self._renewing:
+                self._renewing = False
+                continue
             self._counts["restarts"] += 1
             await self._autopsy()
             delay = 0.2 if asyncio.get_running_loop().time() - started > 60 else min(delay * 2, 10.0)
@@ -93,8 +108,13 @@ class Worker:
             await asyncio.sleep(delay)
 
     async def _autopsy(self) -> None:
-        """Notes at which call the process ended; one that ended it twice is not made again."""
-        call = last(self._trace)
+        """Notes at which call the process ended; one that ended it twice is not made again.
+
+        One that ran out of memory may end anywhere: that is laid to the analyzer that has taken most of it.
+        """
+        call = self._reader.call()
+        if call is None and self._memory and self._growth.size > self._memory * _FULL:
+            call = self._growth.most()
         if call is None:
             return
         self._deaths[call] = self._deaths.get(call, 0) + 1
@@ -102,6 +122,7 @@ class Worker:
         if self._deaths[call] >= _DEATHS and call not in self.skips:
             self.skips.add(call)
             await self._fatal(call)
+        await self._died(call, max(call.offset, self.position))
 
     async def _watch(self) -> None:
         """Ends a process that has been given work and says nothing for longer than it may."""
@@ -114,10 +135,12 @@ class Worker:
                 self._process.kill()
 
     async def _live(self) -> None:
+        self._reader.close()
         self._trace.unlink(missing_ok=True)  # one that dies before its first call must not be taken to have died at the last one's
         given = (self.shard, self._shards, self._data, json.dumps(sorted(self.skips)))
-        self._process, reader, self._writer = await started("pluginhost.engine.worker", *given)
+        self._process, reader, self._writer = await started("pluginhost.engine.worker", *given, memory=self._memory)
         self.pid = self._process.pid
+        self._growth, self._waited = Growth(), 0.0
         self._outstanding.clear()
         self._held = False
         self._room.set()
@@ -151,8 +174,29 @@ class Worker:
                     else:
                         self.saved = message
                         self._saved()
+                        self._renew()
         for task in feeding:
             task.cancel()
+
+    def renew(self, offset: int) -> None:
+        """Replaces the process as soon as a checkpoint lies behind the row at `offset`: the next one needs nothing before it."""
+        self._renew_behind = offset
+
+    def again(self, skip: Call) -> None:
+        """Replaces the process at once: what was judged since its last checkpoint is judged anew, without what is to be skipped.
+
+        The desk has committed nothing behind the row that is skipped from, hence no checkpoint lies there.
+        """
+        self.skips.add(skip)
+        if self._process is not None and self._process.returncode is None:
+            self._renewing = True
+            self._process.kill()
+
+    def _renew(self) -> None:
+        if 0 <= self._renew_behind < self.saved.position and self._writer is not None:
+            log.info("worker %d is replaced, so that the memory an analyzer has taken is given back", self.shard)
+            self._renew_behind, self._renewing = -1, True
+            self._writer.write(frame(Stop(self.saved.position)))
 
     async def _ended(self) -> None:
         self.pid = 0
@@ -165,7 +209,9 @@ class Worker:
             await self._process.wait()
 
     def _reported(self, report: Report) -> None:
-        self.units, self._heard = report.counts, asyncio.get_running_loop().time()
+        self._heard, self.position = asyncio.get_running_loop().time(), report.position
+        self.units |= report.counts  # not replaced: those in quarantine are not in it
+        self.failures |= {failure.analyzer: failure for failure in report.failures}
         self._counts["reports"] += 1
         self._counts["records"] = report.records
         while self._outstanding and self._outstanding[0][0] <= report.position:
@@ -194,6 +240,16 @@ class Worker:
                 self._room.clear()
             await self._writer.drain()
             await self._room.wait()
+
+    def look(self, seconds: float) -> Spent | None:
+        """Takes a sample for the last `seconds`: what the analyzer that is being called has spent on this row."""
+        if not self.pid:
+            return None
+        call = self._reader.call()
+        if self._memory:
+            self._growth.add(call, size(self.pid) or self._growth.size)
+        before, self._waited = self._waited, waited(self.pid)
+        return self.samples.add(call, max(seconds - max(self._waited - before, 0.0), 0.0))  # a busy machine is nobody's fault
 
     def committed(self, offset: int) -> None:
         """Tells the worker how far the desk has come."""

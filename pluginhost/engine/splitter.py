@@ -16,7 +16,7 @@ import msgspec
 from ..events.event import Event
 from ..events.keys import key_bytes, key_group, shard
 from ..events.mapping import Mappings
-from ..events.slice import Slice
+from ..events.slice import Batch, Keys, Slice
 from ..options import Duration
 from ..store.letters import Letter
 from ..store.row import Kind, Row
@@ -25,14 +25,13 @@ from ..wire.compression import unpack_leniently
 from .items import Item, Made, TableUpdate, Tick
 from .unit import pack
 
-__all__ = ["FUTURE", "Control", "Keys", "Routes", "chained_row", "control_of", "control_row", "items", "made_id", "rejected", "skipped",
+__all__ = ["FUTURE", "Control", "Routes", "chained_row", "control_of", "control_row", "items", "made_id", "rejected", "skipped",
            "slices", "table_row", "tick_row"]  # fmt: skip
 
 FUTURE = Duration.of("5m").ns
 LETTER = 64 << 10
 _ROUTED = 64  # rows whose routes are kept until the last shard has asked for them
 _LIMIT = 1 << 32  # what wire let pass fits: the row was validated under the limits of its day
-Keys = dict[tuple[str, ...], list[bytes | None]]
 
 
 class Chained(msgspec.Struct, frozen=True):
@@ -48,12 +47,15 @@ class Control(msgspec.Struct, frozen=True):
     """The body of a control row: the generation that takes effect here, and the analyzers whose state is given up.
 
     `skip` (analyzer, offset, index) is a call that ended a worker twice and is never made again; it holds for every replay, so
-    workers are told of it before they begin.
+    workers are told of it before they begin; an index of -1 is every call from that row to this one. Analyzers in `quarantine` are
+    not called from here on, until a row's `release`.
     """
 
     swap: int | None = None
     reset: tuple[str, ...] = ()
     skip: tuple[str, int, int] | None = None
+    quarantine: tuple[str, ...] = ()
+    release: tuple[str, ...] = ()
 
 
 _control = msgspec.msgpack.Decoder(Control)
@@ -63,16 +65,11 @@ _tick = msgspec.msgpack.Decoder(Tick)
 
 
 def items(row: Row, chosen: Sequence[int] | None = None, keys: Keys | None = None) -> list[Item]:
-    """What the row holds for a shard: all its slices, or those at the indices `chosen` with their keys."""
+    """What the row holds for a shard: all its records as one batch, or those at the indices `chosen` with their keys."""
     if row.kind == Kind.RECORDS:
-        return list(slices(row, chosen, keys))
+        return [_records(row, chosen, keys)]
     if row.kind == Kind.CHAINED:
-        if chosen is not None and not chosen:
-            return []
-        head = _chained.decode(row.chunk_id)
-        made = Slice(row.offset, 0, head.time, row.arrival, row.tag, "msgpack", row.body, row.input, row.source, id=head.id, hop=head.hop)
-        made.keys = {fields: column[0] for fields, column in keys.items()} if keys else None
-        return [made]
+        return [] if chosen is not None and not chosen else [_derived(row, keys)]
     if row.kind == Kind.TABLE:
         return [_table.decode(row.body)]
     if row.kind == Kind.TICK:
@@ -80,35 +77,32 @@ def items(row: Row, chosen: Sequence[int] | None = None, keys: Keys | None = Non
     return []
 
 
-def slices(row: Row, chosen: Sequence[int] | None = None, keys: Keys | None = None) -> list[Slice]:
-    """The records of a row of kind `records`."""
-    data = _data(row)
+def slices(row: Row) -> list[Slice]:
+    """The records of a row, one by one."""
+    return [item.slice(place) for item in items(row) if isinstance(item, Batch) for place in range(len(item))]
+
+
+def _records(row: Row, chosen: Sequence[int] | None, keys: Keys | None) -> Batch:
     columns = Columns.unpack(row.columns)
-    starts, ends, times = columns.starts, columns.ends, columns.times
-    arrival, latest = row.arrival, row.arrival + FUTURE
-    made = []
-    for place, index in enumerate(range(len(starts)) if chosen is None else chosen):
-        time = times[index]
-        one = Slice(row.offset, index, time if 0 < time <= latest else arrival, arrival, row.tag, row.codec,
-                    data[starts[index] : ends[index]], row.input, row.source)  # fmt: skip
-        if keys:
-            one.keys = {fields: column[place] for fields, column in keys.items()}
-        made.append(one)
-    if columns.metas:
-        _attach(made, columns, data)
-    return made
+    starts: Sequence[int] = columns.starts
+    ends: Sequence[int] = columns.ends
+    times: Sequence[int] = columns.times
+    if chosen is not None:
+        starts, ends, times = ([column[index] for index in chosen] for column in (starts, ends, times))
+    metas = {meta.index: meta for meta in columns.metas} if columns.metas else None
+    return Batch(row.offset, row.arrival, row.arrival + FUTURE, row.tag, row.codec, row.input, row.source, _data(row), starts, ends, times,
+                 range(len(starts)) if chosen is None else chosen, keys, metas)  # fmt: skip
+
+
+def _derived(row: Row, keys: Keys | None) -> Batch:
+    head = _chained.decode(row.chunk_id)
+    return Batch(row.offset, row.arrival, head.time, row.tag, "msgpack", row.input, row.source, row.body, (0,), (len(row.body),),
+                 (head.time,), (0,), keys, id=head.id, hop=head.hop)  # fmt: skip
 
 
 def _data(row: Row) -> bytes:
     """The row's body unpacked; a damaged tail was cut off when the row was accepted, and is again."""
     return unpack_leniently(row.packing, row.body, _LIMIT)[0] if row.packing else row.body
-
-
-def _attach(made: list[Slice], columns: Columns, data: bytes) -> None:
-    by_index = {one.index: one for one in made}
-    for meta in columns.metas:
-        if (one := by_index.get(meta.index)) is not None:
-            one.own, one.group = data[meta.start : meta.end], data[meta.group_start : meta.group_end]
 
 
 class Routes:
@@ -131,9 +125,7 @@ class Routes:
 
     def _parts(self, row: Row) -> list[tuple[list[int], Keys]]:
         parts: list[tuple[list[int], Keys]] = [([], {fields: [] for fields in self._keys}) for _ in range(self._shards)]
-        for item in items(row):
-            if not isinstance(item, Slice):
-                continue
+        for item in slices(row):
             event = Event(item, self._mappings)
             read: list[tuple[tuple[str, ...], bytes | None]] = [(fields, key_bytes(event, fields)) for fields in self._keys]
             homes = self._always | {shard(key_group(key), self._shards) for _, key in read if key is not None}
@@ -159,7 +151,7 @@ def skipped(row: Row, call: tuple[str, int, int]) -> Letter:
     """The dead letter of a record at which an analyzer ended its worker twice."""
     name, offset, index = call
     source = msgspec.json.encode({"analyzer": name, "input": row.input, "source": row.source, "tag": row.tag, "arrival": row.arrival})
-    raw = next((one.raw for one in items(row) if isinstance(one, Slice) and one.index == index), b"")
+    raw = next((one.raw for one in slices(row) if one.index == index), b"")
     return Letter(f"{offset}.{index}.{name}", "analyzer", f"{name} ended the worker twice", source, raw[:LETTER])
 
 

@@ -1,4 +1,4 @@
-"""The state of one shard: cells by analyzer and key, timers, tables, the watermark. Changed only by the pipeline.
+"""The state of one shard: what each analyzer remembers of its keys, timers, tables, the watermark. Changed only by the pipeline.
 
 Bounded: at most so many keys per analyzer; the one idle longest goes first. What a key has not shown for longer than its
 state lives is forgotten. "Idle" is by arrival time, the journal's clock, so a replay forgets the same keys.
@@ -7,89 +7,180 @@ state lives is forgotten. "Idle" is by arrival time, the journal's clock, so a r
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from itertools import islice
+from typing import Any
 
-from .items import Result, TableUpdate
+from ..detect.state import Table
+from .items import TableUpdate
 from .unit import Cell, Rows, Unit, unpack
 
-__all__ = ["ShardState"]
+__all__ = ["Memory", "ShardState"]
 
 Packed = tuple[int, bytes]  # touched, blob
+Cells = dict[bytes, Cell | Packed]
+
+
+class Memory:
+    """What one analyzer remembers in one shard: a cell for each of its keys, live or still packed.
+
+    `tables` are its live tables by parameter, `put` collects by table what it publishes. `changed` and `removed` are the keys whose
+    cells differ from the store's: whoever touches a cell that was not touched after `saved` (ns) adds its key.
+    """
+
+    def __init__(self, unit: Unit, tables: dict[str, Rows], cells: Cells) -> None:
+        self.cells = cells
+        self.changed: set[bytes] = set()
+        self.removed: set[bytes] = set()
+        self.saved = 0
+        self._bind(unit, tables)
+
+    def _bind(self, unit: Unit, tables: dict[str, Rows]) -> None:
+        self.unit = unit
+        self.put: dict[str, list[tuple[str, Any]]] = {table.name: [] for table in unit.analyzer.tables.values()}
+        self.tables: dict[str, Table] = {name: table.bound(tables.setdefault(table.name, {}), self.put[table.name])
+                                         for name, table in unit.analyzer.tables.items()}  # fmt: skip
+        self.stateless = unit.cell(None, 0, self.tables)
+        self._oldest: list[tuple[int, bytes]] | None = None  # a heap, once there are as many keys as may be
+        self._sweep: Iterator[bytes] = iter(())
+
+    def adopt(self, unit: Unit, tables: dict[str, Rows]) -> None:
+        """Goes on with new code: its cells are made of the packed state."""
+        self.cells = {key: (cell.touched, self.unit.pack(cell)) if isinstance(cell, Cell) else cell for key, cell in self.cells.items()}
+        self._bind(unit, tables)
+
+    def migrate(self, names: list[str]) -> None:
+        """Turns cells of another layout, whose states are `names`, into this one's by the author's `migrate`."""
+        for key, packed in self.cells.items():
+            if isinstance(packed, tuple):
+                self.cells[key] = packed[0], self.unit.migrated(dict(zip(names, unpack(packed[1]), strict=False)))
+        self.changed |= self.cells.keys()
+
+    def packed(self, key: bytes) -> Packed:
+        """(touched, blob) of a key that is there."""
+        cell = self.cells[key]
+        return (cell.touched, self.unit.pack(cell)) if isinstance(cell, Cell) else cell
+
+    def wake(self, key: bytes, now: int) -> Cell:
+        """The live cell of `key`; a fresh one if there is none or it has outlived itself."""
+        found = self.cells.get(key)
+        alive = found is not None and _touched(found) + self.unit.idle >= now
+        self.changed.add(key)
+        if alive and isinstance(found, Cell):
+            found.touched = now
+            return found
+        if found is None:
+            self._make_room(now)
+        made = self.cells[key] = self.unit.cell(found[1] if alive and isinstance(found, tuple) else None, now, self.tables)
+        self.removed.discard(key)
+        if self._oldest is not None:
+            heapq.heappush(self._oldest, (now, key))
+        return made
+
+    def _make_room(self, now: int) -> None:
+        """For one more key: lets go of the oldest where there are too many, and of what it finds too old; called once per new key."""
+        if len(self.cells) >= self.unit.most:
+            key = self._longest_idle()
+            self.unit.evicted += _touched(self.cells[key]) + self.unit.idle >= now
+            self._remove(key)
+        looked = list(islice(self._sweep, 2))
+        for key in looked:
+            cell = self.cells.get(key)
+            if cell is not None and _touched(cell) + self.unit.idle < now:
+                self._remove(key)
+        if len(looked) < 2:
+            self._sweep = iter(list(self.cells))
+
+    def _remove(self, key: bytes) -> None:
+        del self.cells[key]
+        self.changed.discard(key)
+        self.removed.add(key)
+
+    def _longest_idle(self) -> bytes:
+        """The key that was touched longest ago; of several the least, so that a replay chooses the same."""
+        if self._oldest is None or len(self._oldest) > 2 * len(self.cells) + 64:
+            self._oldest = [(_touched(cell), key) for key, cell in self.cells.items()]
+            heapq.heapify(self._oldest)
+        while True:
+            noted, key = heapq.heappop(self._oldest)
+            cell = self.cells.get(key)
+            if cell is None:
+                continue
+            if _touched(cell) == noted:
+                return key
+            heapq.heappush(self._oldest, (_touched(cell), key))
+
+
+def _touched(cell: Cell | Packed) -> int:
+    return cell.touched if isinstance(cell, Cell) else cell[0]
 
 
 class ShardState:
     """Everything a shard remembers; empty at first."""
 
     def __init__(self) -> None:
-        self.cells: dict[str, OrderedDict[bytes, Cell | Packed]] = {}
+        self.memories: dict[str, Memory] = {}
         self.tables: dict[str, Rows] = {}
         self.pending: list[TableUpdate] = []
         self.tables_changed: set[tuple[str, str]] = set()
         self.watermark = 0
+        self.now = 0  # the arrival of the row at hand
+        self._unclaimed: dict[str, Cells] = {}  # restored, and no unit has asked for it yet
+        self._forgotten: set[tuple[str, bytes]] = set()
         self._due: list[tuple[int, str, bytes, str]] = []
         self._noted: dict[tuple[str, bytes, str], int] = {}  # each timer's earliest note in `_due`
 
     def restore(self, rows: Iterable[tuple[str, bytes, int, bytes]]) -> None:
-        """Takes over packed cells (analyzer, key, touched, blob), idle longest first."""
+        """Takes over packed cells (analyzer, key, touched, blob)."""
         for analyzer, key, touched, blob in rows:
-            self.cells.setdefault(analyzer, OrderedDict())[key] = (touched, blob)
+            self._unclaimed.setdefault(analyzer, {})[key] = (touched, blob)
 
-    def cell(self, unit: Unit, key: bytes, now: int, result: Result) -> Cell:
-        """The live cell of `key`, as the one touched last; a fresh one if there is none or it has outlived itself."""
-        cells = self.cells.setdefault(unit.name, OrderedDict())
-        found = cells.get(key)
-        if isinstance(found, Cell) and found.touched + unit.idle >= now:
-            cells.move_to_end(key)
-            found.touched = now
-            return found
-        blob = found[1] if isinstance(found, tuple) and found[0] + unit.idle >= now else None
-        made = cells[key] = unit.cell(blob, now, self.tables)
-        cells.move_to_end(key)
-        self._forget(unit, cells, now, result)
-        return made
+    def names(self) -> set[str]:
+        """The analyzers of which anything is remembered."""
+        return self._unclaimed.keys() | {name for name, memory in self.memories.items() if memory.cells}
 
-    def _forget(self, unit: Unit, cells: OrderedDict[bytes, Cell | Packed], now: int, result: Result) -> None:
-        """Lets go of the oldest cell where it is too old or there are too many; called once per new cell, so it keeps up."""
-        for _ in range(2):
-            key, oldest = next(iter(cells.items()))
-            touched = oldest.touched if isinstance(oldest, Cell) else oldest[0]
-            full = len(cells) > unit.most
-            if not full and touched + unit.idle >= now:
-                return
-            del cells[key]
-            unit.evicted += full
-            result.changed.discard((unit.name, key))
-            result.removed.add((unit.name, key))
+    def memory(self, unit: Unit, shape: str | None = None) -> Memory:
+        """What `unit` remembers; where other code of this name left it, packed and, if it has the other layout `shape`, migrated."""
+        memory = self.memories.get(unit.name)
+        if memory is not None and memory.unit is unit:
+            return memory
+        if memory is None:
+            memory = self.memories[unit.name] = Memory(unit, self.tables, self._unclaimed.pop(unit.name, {}))
+        else:
+            memory.adopt(unit, self.tables)
+        if shape is not None and shape != unit.analyzer.shape:
+            memory.migrate([part.partition(":")[0] for part in shape.split(",") if part])
+        if unit.analyzer.has_timers:
+            for key in memory.cells:
+                touched, blob = memory.packed(key)
+                cell = memory.cells[key] = unit.cell(blob, touched, memory.tables)
+                self.index(memory, key, cell)
+        return memory
 
-    def adopt(self, unit: Unit) -> None:
-        """Makes the cells of `unit.name` ready for new code: packed, migrated where its shape asks for it, timers indexed."""
-        cells = self.cells.get(unit.name)
-        if not cells:
-            return
-        for key, cell in cells.items():
-            packed = (cell.touched, cell.pack()) if isinstance(cell, Cell) else cell
-            cells[key] = packed
-            if unit.analyzer.has_timers:
-                live = cells[key] = unit.cell(packed[1], packed[0], self.tables)
-                self.index(unit.name, key, live)
+    def forget(self, analyzer: str) -> None:
+        """Lets go of everything that `analyzer` remembers."""
+        memory = self.memories.pop(analyzer, None)
+        cells = self._unclaimed.pop(analyzer, {}) if memory is None else {**memory.cells, **dict.fromkeys(memory.removed)}
+        self._forgotten |= {(analyzer, key) for key in cells}
 
-    def migrate(self, unit: Unit, shape: str) -> None:
-        """Turns the packed cells of `unit`, which have the layout `shape`, into its own by the author's `migrate`.
+    def changes(self) -> tuple[list[tuple[str, bytes, int, bytes]], list[tuple[str, bytes]]]:
+        """(analyzer, key, touched, blob) of what changed and (analyzer, key) of what was removed since this was last asked."""
+        changed = [(name, key, *memory.packed(key)) for name, memory in sorted(self.memories.items()) for key in sorted(memory.changed)]
+        removed = self._forgotten | {(name, key) for name, memory in self.memories.items() for key in memory.removed}
+        removed -= {(name, key) for name, key, _, _ in changed}
+        for memory in self.memories.values():
+            memory.changed.clear()
+            memory.removed.clear()
+            memory.saved = self.now
+        self._forgotten = set()
+        return changed, sorted(removed)
 
-        A key whose state the author's function cannot turn begins anew.
-        """
-        names = [part.partition(":")[0] for part in shape.split(",") if part]
-        cells = self.cells.get(unit.name, OrderedDict())
-        for key, cell in list(cells.items()):
-            touched, blob = (cell.touched, cell.pack()) if isinstance(cell, Cell) else cell
-            cells[key] = (touched, unit.migrated(dict(zip(names, unpack(blob), strict=False))))
-
-    def index(self, analyzer: str, key: bytes, cell: Cell) -> None:
+    def index(self, memory: Memory, key: bytes, cell: Cell) -> None:
         """Notes when the timers of a cell fall due."""
-        if cell.timers is not None:
-            for name, due in cell.timers.moved():
-                self._note(due, analyzer, key, name)
+        timers = memory.unit.timers(cell)
+        if timers is not None:
+            for name, due in timers.moved():
+                self._note(due, memory.unit.name, key, name)
 
     def _note(self, due: int, analyzer: str, key: bytes, name: str) -> None:
         """One note is enough for a timer that every event moves on: where it really stands is looked up when that comes up."""
@@ -97,36 +188,46 @@ class ShardState:
             self._noted[analyzer, key, name] = due
             heapq.heappush(self._due, (due, analyzer, key, name))
 
-    def due(self) -> Iterator[tuple[str, bytes, Cell, str, int]]:
+    def due(self, running: Container[str]) -> Iterator[tuple[str, bytes, Cell, str, int]]:
         """(analyzer, key, cell, timer, due) of each timer at or below the watermark, in order of time; each is taken off.
 
-        What is set while they fire waits for the next tick, however early: a timer that sets itself again stops nobody.
+        Those of analyzers that are not `running` now wait. What is set while they fire waits for the next tick, however early: a
+        timer that sets itself again stops nobody.
         """
-        for due, analyzer, key, name in sorted(self._fallen()):
-            cell = self._live(analyzer, key)
-            if cell is not None and cell.timers is not None and cell.timers.due(name) == due:
-                cell.timers.cancel(name)
+        for due, analyzer, key, name in sorted(self._fallen(running)):
+            cell, at = self._stands(analyzer, key, name)
+            if cell is not None and at == due:
+                self.memories[analyzer].unit.timers(cell).cancel(name)  # type: ignore[union-attr]  # it stands there
                 yield analyzer, key, cell, name, due
 
-    def _fallen(self) -> Iterator[tuple[int, str, bytes, str]]:
+    def _fallen(self, running: Container[str]) -> Iterator[tuple[int, str, bytes, str]]:
         """The timers that are due, at the times they really stand at; those that were moved on are noted again."""
+        waiting = []
         while self._due and self._due[0][0] <= self.watermark:
-            noted, analyzer, key, name = heapq.heappop(self._due)
+            noted, analyzer, key, name = note = heapq.heappop(self._due)
             if self._noted.get((analyzer, key, name)) != noted:
                 continue
+            if analyzer not in running:
+                waiting.append(note)
+                continue
             del self._noted[analyzer, key, name]
-            cell = self._live(analyzer, key)
-            due = cell.timers.due(name) if cell is not None and cell.timers is not None else None
+            _, due = self._stands(analyzer, key, name)
             if due is None:
                 continue
             if due <= self.watermark:
                 yield due, analyzer, key, name
             else:
                 self._note(due, analyzer, key, name)
+        for note in waiting:
+            heapq.heappush(self._due, note)
 
-    def _live(self, analyzer: str, key: bytes) -> Cell | None:
-        cell = self.cells.get(analyzer, OrderedDict()).get(key)
-        return cell if isinstance(cell, Cell) else None
+    def _stands(self, analyzer: str, key: bytes, name: str) -> tuple[Cell | None, int | None]:
+        """The live cell of a timer and the time it is set for."""
+        memory = self.memories.get(analyzer)
+        cell = memory.cells.get(key) if memory is not None else None
+        if memory is None or not isinstance(cell, Cell) or (timers := memory.unit.timers(cell)) is None:
+            return None, None
+        return cell, timers.due(name)
 
     def publish(self) -> None:
         """Makes the pending table rows visible and drops those that have expired."""

@@ -21,6 +21,7 @@ from pathlib import Path
 import msgspec
 
 from ..events.keys import key_group
+from ..events.slice import Batch
 from ..options import Duration, Size
 from ..store.row import Kind
 from ..store.shard import Checkpoint, ShardStore
@@ -32,7 +33,7 @@ from .pipeline import Pipeline
 from .splitter import Control, control_of, items
 from .state import ShardState
 from .trace import Trace
-from .unit import Cell, Unit, pack, unpack
+from .unit import Unit, pack, unpack
 
 __all__ = ["Shard", "main"]
 
@@ -53,19 +54,21 @@ class Shard:
         self._generations, self._mappings = Generations(data / "generations"), mappings()
         self._store = ShardStore(data / f"shard-{shard}.db")
         self._state = ShardState()
+        self._quarantined: set[str] = set()
         self._pipeline = self._assembled([])
         self._modules: dict[str, tuple[str, list[Unit]]] = {}
-        self._changed: set[tuple[str, bytes]] = set()
-        self._removed: set[tuple[str, bytes]] = set()
         self._pending: Checkpoint | None = None
         self._fed = self._desk = 0
         self._saved_at = time.monotonic()
         self._records = 0
         self.position, self.generation = self._store.position, self._store.generation
+        self._early = sorted((offset, name) for name, offset, index in self._skips if index < 0 and offset >= self.position)
         self._restore()
 
     def _assembled(self, units: list[Unit]) -> Pipeline:
-        return Pipeline(units, self._mappings, shard=self._shard, shards=self._shards, enter=self._trace.enter, skips=self._skips)
+        units = [unit for unit in units if unit.name not in self._quarantined]
+        self._trace.names([unit.name for unit in units])
+        return Pipeline(units, self._mappings, shard=self._shard, shards=self._shards, note=self._trace.note, skips=self._skips)
 
     def _restore(self) -> None:
         self._state.restore(self._store.load())
@@ -74,6 +77,8 @@ class Shard:
             self._state.tables.setdefault(table, {})[name.decode()] = (unpack(value), expires)
         if isinstance(pending := self._store.meta("pending"), bytes):
             self._state.pending = _updates.decode(pending)
+        if isinstance(quarantined := self._store.meta("quarantined"), bytes):
+            self._quarantined = set(unpack(quarantined))
         if self.generation:
             self._load(self._generations.manifest(self.generation))
 
@@ -87,6 +92,10 @@ class Shard:
                 continue
             self.position = row.offset + 1
             self._fed += len(row.body)
+            if self._early and row.offset >= self._early[0][0]:
+                self._run(run, report)
+                run = []
+                self._swap(Control(quarantine=(self._early.pop(0)[1],)))
             if row.kind == Kind.CONTROL:
                 self._run(run, report)
                 run = []
@@ -100,36 +109,36 @@ class Shard:
     def _run(self, run: list[Item], report: Report) -> None:
         if not run:
             return
-        self._records += len(run)
+        self._records += sum(len(one) if isinstance(one, Batch) else 1 for one in run)
         result: Result = self._pipeline.run(self._state, run)
         self._trace.done()
         report.findings.extend(result.findings)
         report.chained.extend(result.chained)
         report.tables.extend(result.tables)
         report.failures.extend(result.failures)
-        self._changed = (self._changed - result.removed) | result.changed
-        self._removed = (self._removed - result.changed) | result.removed
 
     def _counts(self, unit: Unit) -> UnitCounts:
-        keys = len(self._state.cells.get(unit.name, ()))
-        return UnitCounts(unit.seen, unit.fired, unit.failed, unit.unkeyed, unit.evicted, keys)
+        keys = len(self._state.memory(unit).cells)
+        return UnitCounts(unit.seen, unit.fired, unit.failed, unit.unkeyed, unit.evicted, keys, unit.most if unit.stateful else 0)
 
     def _swap(self, control: Control) -> None:
+        """What a control row changes, from its offset on. Who is in quarantine is not called, and remembers what it knew."""
         for name in control.reset:
-            self._forget(name)
+            self._state.forget(name)
+        self._quarantined = (self._quarantined - set(control.release)) | set(control.quarantine)
         if control.swap is None:
+            self._pipeline = self._assembled(self._units())
             return
         self._load(self._generations.manifest(control.swap))
         gc.collect()  # modules are cycles: what was replaced goes now, not after the next 50,000 allocations
 
-    def _forget(self, analyzer: str) -> None:
-        for key in self._state.cells.pop(analyzer, {}):
-            self._changed.discard((analyzer, key))
-            self._removed.add((analyzer, key))
+    def _units(self) -> list[Unit]:
+        """Every analyzer that is loaded, in quarantine or not."""
+        return [unit for _, units in self._modules.values() for unit in units]
 
     def _load(self, manifest: Manifest) -> None:
         """Makes the manifest's analyzers the ones that run. What did not change keeps its code and its live cells."""
-        shapes = {unit.name: unit.analyzer.shape for unit in self._pipeline.units.values()} if self._modules else self._store.shapes()
+        shapes = {unit.name: unit.analyzer.shape for unit in self._units()} if self._modules else self._store.shapes()
         loaded: dict[str, tuple[str, list[Unit]]] = {}
         for module in manifest.modules:
             mark = f"{module.digest} {module.options}"
@@ -142,20 +151,17 @@ class Shard:
             for unit in units:
                 self._adopt(unit, shapes.get(unit.name))
         self._modules = loaded
-        units = [unit for _, many in loaded.values() for unit in many]
-        for name in self._state.cells.keys() - {unit.name for unit in units}:
-            self._forget(name)
+        units = self._units()
+        for name in self._state.names() - {unit.name for unit in units}:
+            self._state.forget(name)
         self._pipeline = self._assembled(units)
         self.generation = manifest.number
 
     def _adopt(self, unit: Unit, shape: str | None) -> None:
-        if shape is not None and shape != unit.analyzer.shape:
-            if unit.analyzer.migrate is None:  # the host lets no such swap through without a reset
-                self._forget(unit.name)
-            else:
-                self._state.migrate(unit, shape)
-                self._changed |= {(unit.name, key) for key in self._state.cells.get(unit.name, ())}
-        self._state.adopt(unit)
+        if shape is not None and shape != unit.analyzer.shape and unit.analyzer.migrate is None:
+            self._state.forget(unit.name)  # the host lets no such swap through without a reset
+            shape = None
+        self._state.memory(unit, shape)
 
     def checkpoint_due(self) -> bool:
         """Whether a checkpoint should be packed now."""
@@ -165,20 +171,18 @@ class Shard:
 
     def pack(self) -> None:
         """Packs what changed, at the position of now; `committed` writes it."""
-        state, changed = self._state, []
-        for analyzer, key in sorted(self._changed):
-            cell = state.cells[analyzer][key]
-            touched, blob = (cell.touched, cell.pack()) if isinstance(cell, Cell) else cell
-            changed.append((analyzer, key, key_group(key), touched, blob))
+        state = self._state
+        changed, removed = state.changes()
+        cells = [(analyzer, key, key_group(key), touched, blob) for analyzer, key, touched, blob in changed]
         rows = [(table, name, state.tables[table].get(name)) for table, name in sorted(state.tables_changed)]
         self._pending = Checkpoint(
-            position=self.position, generation=self.generation, watermark=state.watermark, changed=changed, removed=sorted(self._removed),
-            shapes={unit.name: unit.analyzer.shape for unit in self._pipeline.units.values() if unit.stateful},
+            position=self.position, generation=self.generation, watermark=state.watermark, changed=cells, removed=removed,
+            shapes={unit.name: unit.analyzer.shape for unit in self._units() if unit.stateful},
             tables_set=[(table, name.encode(), pack(row[0]), row[1]) for table, name, row in rows if row is not None],
             tables_removed=[(table, name.encode()) for table, name, row in rows if row is None],
-            meta={"pending": pack(state.pending)},
+            meta={"pending": pack(state.pending), "quarantined": pack(sorted(self._quarantined))},
         )  # fmt: skip
-        self._changed, self._removed, self._fed = set(), set(), 0
+        self._fed = 0
         state.tables_changed.clear()
 
     def committed(self, offset: int = 0) -> Saved | None:

@@ -18,7 +18,7 @@ from ..engine.generations import fitted, ready
 from ..engine.loader import bundle, is_analyzer_file
 from ..engine.parts import mappings
 from ..engine.pipeline import Pipeline
-from ..engine.splitter import items
+from ..engine.splitter import slices
 from ..engine.state import ShardState
 from ..engine.unit import Unit
 from ..options import Duration
@@ -80,7 +80,7 @@ def play() -> Callable[..., list[dict[str, Any]]]:
         row = rows(records, START, Duration.of(every).ns, tag)
         end = START + len(records) * Duration.of(every).ns + Duration.of(wait).ns
         unit = Unit(analyzer, fitted(analyzer, options, "play"))
-        result = Pipeline([unit], mappings()).run(ShardState(), ticking(items(row), end))
+        result = Pipeline([unit], mappings()).run(ShardState(), ticking(slices(row), end))
         assert not result.failures, result.failures[0].error
         return [msgspec.json.decode(finding.document) for finding in result.findings]
 

@@ -13,7 +13,7 @@ from pluginhost.engine.items import Tick
 from pluginhost.engine.pipeline import Pipeline
 from pluginhost.engine.splitter import Routes, chained_row, items, table_row
 from pluginhost.engine.state import ShardState
-from pluginhost.engine.unit import Cell, Unit
+from pluginhost.engine.unit import Unit
 from pluginhost.events.mapping import Mappings
 
 SECOND = 1_000_000_000
@@ -135,13 +135,10 @@ def play(source, shards, batch, restart_at=None):
 def copied(run, state):
     """The state as a worker finds it after a checkpoint: packed, and read back."""
     fresh = ShardState()
-    packed = [(name, key, cell.touched, cell.pack()) if isinstance(cell, Cell) else (name, key, *cell)
-              for name, cells in state.cells.items() for key, cell in cells.items()]  # fmt: skip
-    fresh.restore(sorted(packed, key=lambda one: one[2]))
+    fresh.restore((name, key, *memory.packed(key)) for name, memory in state.memories.items() for key in memory.cells)
     fresh.tables, fresh.pending, fresh.watermark = state.tables, state.pending, state.watermark
     for unit in run.units.values():
-        fresh.adopt(unit)
-    run._stateless.clear()
+        fresh.memory(unit)
     return fresh
 
 

@@ -16,7 +16,7 @@ from pluginhost.engine.generations import ready
 from pluginhost.engine.loader import bundle
 from pluginhost.engine.parts import mappings
 from pluginhost.engine.pipeline import Pipeline
-from pluginhost.engine.splitter import items
+from pluginhost.engine.splitter import slices
 from pluginhost.engine.state import ShardState
 from pluginhost.engine.unit import Unit
 from pluginhost.events.slice import Slice
@@ -75,7 +75,7 @@ def firing():
 @pytest.mark.parametrize(("unit", "example"), list(firing()))
 def test_every_firing_example_of_the_shipped_analyzers_gives_a_valid_document(unit, example):
     row = rows(example.records, START, example.every, example.tag)
-    result = Pipeline([Unit(unit.analyzer, example.options)], MAPPINGS).run(ShardState(), items(row))
+    result = Pipeline([Unit(unit.analyzer, example.options)], MAPPINGS).run(ShardState(), slices(row))
     assert result.findings
     for finding in result.findings:
         made = msgspec.json.decode(finding.document)

@@ -49,7 +49,7 @@ def test_a_class_with_timers_in_annotated_bare_and_inherited_state():
 
     assert (QuietHost.name, QuietHost.title) == ("quiet_host", "quiet host")
     assert (sorted(QuietHost.states), sorted(QuietHost.options)) == (["timers", "window"], ["limit", "wait"])
-    assert (QuietHost.shape, QuietHost.has_timers) == ("timers:Timers/1,window:SlidingCount/1", True)
+    assert (QuietHost.shape, QuietHost.has_timers) == ("timers:Timers/1,window:SlidingCount/2", True)
 
 
 def test_the_least_that_can_be_said():

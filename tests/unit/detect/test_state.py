@@ -168,8 +168,8 @@ def test_a_fresh_copy_shares_nothing_but_its_bounds(state):
 
 
 def test_shapes_never_change_by_accident():
-    assert [one.shape for one in (SlidingCount, FirstSeen, Timers)] == ["SlidingCount/1", "FirstSeen/1", "Timers/1"]
-    assert SlidingCount("10s").dump() == [[], 0]
+    assert [one.shape for one in (SlidingCount, FirstSeen, Timers)] == ["SlidingCount/2", "FirstSeen/1", "Timers/1"]
+    assert SlidingCount("10s").dump() == [b"", 0]
     assert FirstSeen().dump() == {} == Timers().dump()
 
 

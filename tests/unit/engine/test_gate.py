@@ -6,7 +6,7 @@ import pytest
 from pluginhost.engine.gate import START, check, rows
 from pluginhost.engine.loader import Bundle
 from pluginhost.engine.parts import mappings
-from pluginhost.engine.splitter import items
+from pluginhost.engine.splitter import slices
 from pluginhost.problem import Problem
 
 HEAD = """\
@@ -36,7 +36,7 @@ def passed(*examples: str, options=None, head=HEAD):
 )  # fmt: skip
 def test_an_example_that_comes_out_as_it_says(example):
     (info,) = passed(example).analyzers
-    assert (info.name, info.examples, info.options, info.shape, info.key) == ("probe", 1, {"limit": 2}, "window:SlidingCount/1", ("k",))
+    assert (info.name, info.examples, info.options, info.shape, info.key) == ("probe", 1, {"limit": 2}, "window:SlidingCount/2", ("k",))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_time_goes_on_after_the_last_record_by_the_wait():
 
 def test_records_of_an_example_are_those_of_a_shipper():
     row = rows(["text", {"a": 1}], START, 5_000_000_000, "app.auth")
-    one, other = items(row)
+    one, other = slices(row)
     assert [msgspec.msgpack.decode(each.raw) for each in (one, other)] == [{"message": "text"}, {"a": 1}]
     assert (one.time, other.time, other.arrival, one.tag) == (START, START + 5_000_000_000, START + 5_000_000_000, "app.auth")
-    assert items(rows([], START, 1, "x")) == []
+    assert slices(rows([], START, 1, "x")) == []

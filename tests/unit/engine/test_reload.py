@@ -210,7 +210,7 @@ def test_another_shape_of_state_waits_for_a_reset(bench):
     bench.write(a=RESHAPED)
     assert bench.scan() is None
     assert bench.pages["a.py"] == (
-        "analyzer.shape: probe keeps its state in another shape now: window:SlidingCount/1 → seen:FirstSeen/1,window:SlidingCount/1\n"
+        "analyzer.shape: probe keeps its state in another shape now: window:SlidingCount/2 → seen:FirstSeen/1,window:SlidingCount/2\n"
         f"  at {bench.folder}/a.py\n"
         "  still: probe as it was before\n"
         "  to do: give it migrate=…, or forget what it knows: pluginhost reload probe --reset-state"

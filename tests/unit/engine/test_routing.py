@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pluginhost.engine.gate import START, rows
 from pluginhost.engine.shards import Routing
-from pluginhost.engine.splitter import Control, Routes, control_row, items
+from pluginhost.engine.splitter import Control, Routes, control_row, slices
 from pluginhost.events.event import Event
 from pluginhost.events.keys import key_bytes, key_group, shard
 from pluginhost.events.mapping import Mappings
@@ -28,7 +28,7 @@ def swap(offset, generation):
 def homes(field, shards=2):
     """By shard: the indices of the records whose key lives there."""
     found = [set() for _ in range(shards)]
-    for item in items(row(0)):
+    for item in slices(row(0)):
         found[shard(key_group(key_bytes(Event(item, MAPPINGS), (field,))), shards)].add(item.index)
     return found
 
