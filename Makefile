@@ -3,7 +3,7 @@
 # make test   every test; starts a real Elasticsearch and real clients by itself
 # make check  lint, types, import contract
 # make bench  records per second
-# make soak   kill -9 under load, ROUNDS times
+# make soak   kill -9 under load, ROUNDS times; power cuts, 120 times
 PYTHON ?= python3
 ROUNDS ?= 200
 SEED ?= 1
@@ -31,9 +31,11 @@ bench: .venv/dev
 
 soak: .venv/dev
 	$(BIN)/python tests/soak/soak.py --rounds $(ROUNDS) --seed $(SEED)
+	POWER_SEEDS=20 $(BIN)/python -m pytest tests/scenario/test_faults_power.py
 
 docs: .venv/dev
 	$(BIN)/python docs/generate.py
+	$(BIN)/python monitoring/generate.py
 
 # The messages are generated with the oldest supported tools, so that they load under every supported protobuf.
 protos: .venv/dev
@@ -45,12 +47,16 @@ lock:
 	made=$$(mktemp -d) && $(PYTHON) -m venv $$made && $$made/bin/pip install -q '.[dev]' \
 	  && $$made/bin/pip freeze --exclude pluginhost | grep -v ' @ ' > constraints.txt && rm -r $$made
 
-# What the tests need of the machine: a JDK and Maven (Elasticsearch), Node.js (its forward client), strace. Debian only.
+# What the tests need of the machine: a JDK and Maven (Elasticsearch), Node.js and Go (their forward clients), strace, a C compiler (faults
+# that need a lie of the operating system).
+# promtool comes from Debian's package of Prometheus, which is not installed: its list of packages must be there. Debian only.
 system:
 	@missing=; \
-	for pair in java:openjdk-17-jdk-headless javac:openjdk-17-jdk-headless mvn:maven node:nodejs npm:npm strace:strace; do \
+	for pair in java:openjdk-17-jdk-headless javac:openjdk-17-jdk-headless mvn:maven node:nodejs npm:npm strace:strace cc:gcc go:golang-go; do \
 	  command -v $${pair%%:*} > /dev/null || missing="$$missing $${pair##*:}"; \
 	done; \
+	test -e /usr/include/stdio.h || missing="$$missing libc6-dev"; \
+	command -v promtool > /dev/null || apt-cache show prometheus > /dev/null 2>&1 || missing="$$missing apt"; \
 	$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || missing="$$missing python3-venv"; \
 	if [ -n "$$missing" ]; then \
 	  echo "installing:$$missing"; \

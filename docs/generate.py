@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -21,8 +22,10 @@ from pluginhost.cli import main as cli
 from pluginhost.engine.parts import find, mappings, names
 from pluginhost.events.aliases import ALIASES
 from pluginhost.events.fields import MISSING, lookup
-from pluginhost.host.config import Config, Journal, Route
+from pluginhost.host.config import Config, Journal, Log, Metrics, Route
+from pluginhost.host.exposition import METRICS
 from pluginhost.options import describe
+from pluginhost.store.bounds import Buffer, Keep
 
 __all__ = ["DOCS", "commands", "filled", "parts"]
 
@@ -38,7 +41,12 @@ def parts() -> dict[str, str]:
     made = {
         "config": _options(Config),
         "journal": _options(Journal),
+        "listener": _options(Metrics),
+        "log": _options(Log),
+        "metrics": _table(("metric", "kind", "labels", "what it tells"), _metrics()),
         "route": _options(Route),
+        "keep": _options(Keep),
+        "buffer": _options(Buffer),
         "inputs": _each("inputs"),
         "outputs": _each("outputs"),
         "event": _members(Event),
@@ -84,6 +92,10 @@ def _option_of(one: click.Option) -> str:
     return f"`{'`, `'.join(one.opts)}`: {one.help or ''}{default}"
 
 
+def _metrics() -> Iterator[tuple[str, ...]]:
+    return ((f"`{one.name}`", one.kind, _codes(one.labels), one.help) for one in METRICS.values())
+
+
 def _each(group: str) -> str:
     return "\n".join(f"### `{name}`\n\n{_options(find(group, name).Options)}" for name in names(group))
 
@@ -119,8 +131,9 @@ def _bounded(text: str, field: Any) -> str:
     return f"{text} ({', '.join(said)})" if said else text
 
 
-def _members(kind: type) -> str:
-    rows = []
+def _members(kind: type[msgspec.Struct]) -> str:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    rows = [(f"`event.{name}`", hints[name].__metadata__[0].description) for name in kind.__struct_fields__ if not name.startswith("_")]
     for name, one in vars(kind).items():
         if isinstance(one, property):
             rows.append((f"`event.{name}`", _first(one)))
@@ -155,8 +168,8 @@ def _has(record: Mapping[str, Any] | str, field: str) -> bool:
 
 
 def _arguments(one: Any) -> str:
-    """The parameters without `self` and without types, as they are written in a call."""
-    shown = [parameter for parameter in inspect.signature(one).parameters.values() if parameter.name != "self"]
+    """The public parameters without types, as they are written in a call."""
+    shown = [given for given in inspect.signature(one).parameters.values() if given.name != "self" and not given.name.startswith("_")]
     return ", ".join(f"{one.name}={one.default!r}" if one.default is not inspect.Parameter.empty else one.name for one in shown)
 
 

@@ -1,7 +1,8 @@
 """The desk's rules: what becomes of a finding, given what its group has seen before. Pure; loading and committing is the engine's.
 
 A *group* is all alerts of one rule for one typed group key: its fingerprint. Every finding becomes an alert with the group's
-next `event.sequence`; later rules (re-alerting, muting, risk) decide here, and only here, and keep their reasons.
+next `event.sequence`, until the group is forgotten: then it begins at 1 again, so nothing may take fingerprint and sequence for an id.
+Later rules (re-alerting, muting, risk) decide here, and only here, and keep their reasons.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ The only caller of `Journal.append`. Also keeps the newest rows in memory, so th
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -24,10 +25,15 @@ COUNTS = ("rows", "records", "bytes", "syncs", "refused", "failed")
 
 
 class Committer:
-    """Appends rows to the journal. `queue` and `tail` bound the bytes that wait and that are kept; `most` bounds the journal."""
+    """Appends rows to the journal. `queue` and `tail` bound the bytes that wait and that are kept; `most` bounds the journal.
 
-    def __init__(self, journal: Journal, counts: Counts, *, most: int, queue: int = 64 << 20, tail: int = 64 << 20) -> None:
+    `closed` says why nothing more is taken from outside, if so; `failed` hears of every write that went wrong.
+    """
+
+    def __init__(self, journal: Journal, counts: Counts, *, most: int, queue: int = 64 << 20, tail: int = 64 << 20,
+                 closed: Callable[[], str] = str, failed: Callable[[OSError], object] = bool) -> None:  # fmt: skip
         self.journal, self._counts, self._most, self._queue, self._tail = journal, counts, most, queue, tail
+        self._closed, self._failed = closed, failed
         self._waiting: list[tuple[Sequence[Row], asyncio.Future[None]]] = []
         self._waiting_bytes = 0
         self._rows: deque[Row] = deque()
@@ -59,11 +65,21 @@ class Committer:
             except Busy as busy:
                 await asyncio.sleep(busy.retry_after)
 
+    @property
+    def full(self) -> bool:
+        """Whether the journal has reached its bound."""
+        return self.journal.bytes > self._most
+
+    @property
+    def waiting(self) -> bool:
+        """Whether rows wait to become durable."""
+        return bool(self._waiting_bytes or self._waiting)
+
     def admit(self) -> None:
         """Raises `Busy` when nothing more can be taken just now."""
-        if self._waiting_bytes > self._queue or self.journal.bytes > self._most:
+        if (closed := self._closed()) or self._waiting_bytes > self._queue or self.full:
             self._counts["refused"] += 1
-            raise Busy("journal full" if self.journal.bytes > self._most else "queue full")
+            raise Busy(closed or ("journal full" if self.full else "queue full"), 5.0 if closed else 1.0)
 
     def grown(self) -> asyncio.Event:
         """A new event that is set whenever rows have become durable; whoever waits on it clears it."""
@@ -85,6 +101,7 @@ class Committer:
                 await loop.run_in_executor(self._thread, self.journal.append, rows)
             except OSError as error:  # disk full, read-only: nothing was written, nothing is acknowledged, the sender tries again
                 self._counts["failed"] += 1
+                self._failed(error)
                 log.error("the journal cannot be written (%s); senders are told to try again", error)  # noqa: TRY400 - no bug of ours
                 self._settle(taken, Busy(f"journal: {error.strerror}", 5.0))
             else:
@@ -116,6 +133,15 @@ class Committer:
                 done.set_result(None)
             else:
                 done.set_exception(error)
+
+    async def drop(self, before: int) -> None:
+        """Lets go of rows below `before`. With no room left also of the file that is written to, once all of it lies there."""
+        seal = self.full or bool(self._closed())
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, functools.partial(self.journal.drop, before, seal=seal))
+        except OSError as error:
+            log.error("old files of the journal cannot be removed (%s); trying again", error)  # noqa: TRY400 - no bug of ours
+            self._failed(error)
 
     async def read(self, offset: int, size: int) -> list[Row]:
         """Rows from `offset` on, about `size` bytes of them; from memory where it has them. Empty at the end."""

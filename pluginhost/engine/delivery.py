@@ -1,7 +1,8 @@
 """Outbox → output: one task per output takes what is due, in order, and settles each alert by its outcome.
 
 Nothing is lost by a failure here: an alert leaves the outbox only as delivered or as a dead letter. Back-off doubles from 1 s
-to 30 s with jitter while the peer cannot be reached, and is a minute where somebody has to act first.
+to 30 s with jitter while the peer cannot be reached, and is a minute where somebody has to act first. What has waited longer than
+its output's buffer allows is given up after one more try, so that a host that was away itself delivers first.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ __all__ = ["COUNTS", "Delivery", "Unreachable", "Verdicts"]
 
 log = logging.getLogger(__name__)
 
-COUNTS = ("delivered", "retried", "dead", "failures")
+COUNTS = ("delivered", "retried", "dead", "failures", "expired")
 _SLOW = 60.0
 
 
@@ -44,67 +45,97 @@ class Unreachable(Exception):
 
 
 class Delivery:
-    """Delivers for one output. `send` hands rows to it; `within` runs a function in the desk's thread."""
+    """Delivers for one output. `send` hands rows to it; `within` runs a function in the desk's thread, `failed` hears where that failed."""
 
     def __init__(self, name: str, outbox: AlertStore, counts: Counts, *, batch: int,
                  send: Callable[[Sequence[OutboxRow]], Awaitable[Verdicts]],
-                 within: Callable[..., Awaitable[Any]], clock: Callable[[], int], rng: Random) -> None:  # fmt: skip
+                 within: Callable[..., Awaitable[Any]], clock: Callable[[], int], rng: Random,
+                 failed: Callable[[OSError], object] = bool) -> None:  # fmt: skip
+        self._failed = failed
         self.name, self._outbox, self._counts, self._batch = name, outbox, counts, batch
         self._send, self._within, self._clock, self._rng = send, within, clock, rng
         self.wake = asyncio.Event()
         self.trouble = ""
         self._failures = 0
+        self._ending, self._at_rest = False, asyncio.Event()
+        self._at_rest.set()
+
+    async def finish(self, grace: float) -> None:
+        """Begins nothing more, and waits up to `grace` seconds for the attempt that is under way: cut short, it might be made twice."""
+        self._ending = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._at_rest.wait(), grace)
 
     async def run(self) -> None:
-        """Delivers until cancelled."""
-        while True:
+        """Delivers until cancelled or finished."""
+        while not self._ending:
             self.wake.clear()
-            rows = await self._within(self._outbox.due, self.name, self._clock(), self._batch)
+            rows = await self._noted(self._outbox.due, self.name, self._clock(), self._batch)
             if rows:
-                await self._deliver(rows)
+                await self._attempt(rows)
             else:
                 await self._idle()
 
     async def _idle(self) -> None:
-        due = await self._within(self._outbox.next_due, self.name)
+        due = await self._noted(self._outbox.next_due, self.name)
         pause = None if due is None else max((due - self._clock()) / 1e9, 0.001)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.wake.wait(), pause)
 
-    async def _deliver(self, rows: Sequence[OutboxRow]) -> None:
+    async def _attempt(self, rows: Sequence[OutboxRow]) -> None:
+        """Sends the rows and notes what came of it; pauses when nothing did."""
+        if self._ending:
+            return
+        self._at_rest.clear()
+        pause = 0.0
         try:
-            verdicts = await self._send(rows)
+            await self._deliver(rows)
         except Unreachable as error:
-            await self._back_off(rows, error)
-            return
+            pause = await self._backed_off(rows, error)
         except (Problem, OSError) as error:
-            await self._back_off(rows, Unreachable(str(error), 0.0, slow=True))
-            return
+            pause = await self._backed_off(rows, Unreachable(str(error), 0.0, slow=True))
+        finally:
+            self._at_rest.set()
+        await asyncio.sleep(pause)
+
+    async def _deliver(self, rows: Sequence[OutboxRow]) -> None:
+        verdicts = await self._send(rows)
         if self.trouble:
             log.info("output %s works again", self.name)
         self._failures, self.trouble = 0, ""
         now = self._clock()
         retry = [(seq, now + round(max(after, _SLOW if slow else 1.0) * 1e9), reason) for seq, after, reason, slow in verdicts.retry]
-        await self._settle(verdicts, retry)
+        await self._noted(self._outbox.settle, self.name, verdicts.done, retry, verdicts.dead)
         self._counts["delivered"] += len(verdicts.done)
         self._counts["retried"] += len(retry)
         self._counts["dead"] += len(verdicts.dead)
         for _, reason in verdicts.dead[:1]:
             log.error("output %s: %d alerts can never be accepted and went to the dead letters: %s", self.name, len(verdicts.dead),
                       printable(reason, 300))  # fmt: skip
+        if retry:
+            await self._give_up()
 
-    async def _settle(self, verdicts: Verdicts, retry: list[tuple[int, int, str]]) -> None:
-        """Writes down the outcomes; while that cannot be done nothing more is sent, or it would be sent twice."""
+    async def _noted(self, work: Callable[..., Any], *given: Any) -> Any:
+        """What `work` on the outbox gives; while that cannot be done nothing more is sent, or it would be sent twice."""
         while True:
             try:
-                await self._within(self._outbox.settle, self.name, verdicts.done, retry, verdicts.dead)
+                return await self._within(work, *given)
             except OSError as error:
-                log.error("what output %s delivered cannot be noted (%s); trying again", self.name, error)  # noqa: TRY400 - no bug of ours
+                log.error("the outbox of output %s cannot be used (%s); trying again", self.name, error)  # noqa: TRY400 - no bug of ours
+                self._failed(error)
                 await asyncio.sleep(2.0)
-            else:
-                return
 
-    async def _back_off(self, rows: Sequence[OutboxRow], error: Unreachable) -> None:
+    async def _give_up(self) -> None:
+        """Has what waited for too long among the dead letters; called after a try that failed."""
+        expired = 0
+        while more := await self._noted(self._outbox.expire, self.name):
+            expired += more
+        if expired:
+            self._counts["expired"] += expired
+            log.error("output %s: %d alerts have waited too long and went to the dead letters", self.name, expired)
+
+    async def _backed_off(self, rows: Sequence[OutboxRow], error: Unreachable) -> float:
+        """For how long nothing should be tried."""
         self._failures += 1
         self._counts["failures"] += 1
         pause = _SLOW if error.slow else max(error.after, min(2.0 ** (self._failures - 1), 30.0) * self._rng.uniform(0.7, 1.0))
@@ -112,4 +143,5 @@ class Delivery:
             log.warning("output %s: %s; %d or more alerts wait, next try in %.0f s", self.name, printable(error.reason, 300), len(rows),
                         pause)  # fmt: skip
         self.trouble = error.reason
-        await asyncio.sleep(pause)
+        await self._give_up()
+        return pause

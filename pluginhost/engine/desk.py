@@ -3,14 +3,17 @@
 Takes findings up to the lowest offset that every shard has reported, hands each to the desk's rules, and commits alerts,
 groups, outbox rows, dead letters and its positions together. Chained records and table rows are journalled before the report
 that made them counts, and recognised by id when a replay makes them again.
+
+While the disk is full, or an output that pushes back has all it may hold, nothing is committed; then findings wait up to a bound, then
+the workers, then the journal, then the senders. Nothing here grows meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,34 +27,49 @@ from ..store.row import Row
 from .committer import Committer
 from .items import Failure, Finding, Made, TableUpdate
 from .link import Report
+from .recent import Recent
 from .splitter import chained_row, made_id, rejected, table_row
 
 __all__ = ["COUNTS", "Desk", "Route"]
 
 log = logging.getLogger(__name__)
 
-COUNTS = ("findings", "alerts", "known", "suppressed", "dead_letters", "chained", "tables", "failures", "commits", "postponed")
+COUNTS = ("findings", "alerts", "known", "suppressed", "dead_letters", "chained", "tables", "failures", "commits", "postponed",
+          "pushed_back", "overflowed")  # fmt: skip
 _PAUSE = 2.0
-_RECENT = 10_000  # offsets whose findings stay at hand for doors that owe a verdict
+_ROOM = 0.5  # seconds between two looks whether an output has room again
+_HELD = 16 << 20  # bytes of findings of one shard that may wait for their commit; above it the shard is not listened to
+_OVERHEAD = 500  # bytes that a finding takes beside its texts
 
 Route = Callable[[Finding, Mapping[str, Any]], list[str]]
 """Which outputs an alert goes to."""
 
 
+class _Full(Exception):
+    """Outputs that push back have no room."""
+
+
 class Desk:
-    """One per host. `told` is called after each commit with the new positions' frontier."""
+    """One per host. `told` is called after each commit with the new positions' frontier, `failed` with every write that went wrong."""
 
     def __init__(self, store: AlertStore, committer: Committer, counts: Counts, *, shards: int, route: Route, clock: Callable[[], int],
-                 observer: str, told: Callable[[int], None]) -> None:  # fmt: skip
+                 observer: str, told: Callable[[int], None], failed: Callable[[OSError], object] = bool,
+                 held: int = _HELD) -> None:  # fmt: skip
+        self._failed, self._most_held = failed, held
         self.store, self._committer, self._counts = store, committer, counts
         self._route, self._clock, self._observer, self._told = route, clock, observer, told
         positions = store.positions()
         self.frontier = min((positions.get(shard, 0) for shard in range(shards)), default=0)
         self._reported = dict.fromkeys(range(shards), self.frontier)
         self._findings: dict[int, list[Finding]] = {shard: [] for shard in range(shards)}
-        self._letters: list[tuple[int, Letter]] = []
+        self._own: list[Finding] = []
+        self._held = dict.fromkeys(range(shards), 0)
+        self._freed, self._released = asyncio.Event(), False
+        self._letters: deque[tuple[int, Letter]] = deque()
+        self._letters_bytes = 0
         self._made: OrderedDict[str, int] = OrderedDict()
-        self._recent: OrderedDict[int, list[dict[str, Any]]] = OrderedDict()
+        self._recent = Recent(clock)
+        self._overflowing: dict[str, int] = {}
         self._passed: dict[int, list[asyncio.Future[None]]] = {}
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "desk")
@@ -61,14 +79,18 @@ class Desk:
 
         At the start it must be told every row behind its position once more.
         """
-        if row.rejected:
-            self._letters += [(row.offset, letter) for letter in rejected(row)]
+        for letter in rejected(row) if row.rejected else ():
+            self.bury(row.offset, letter)
         if row.input in ("chain", "table"):
             self._made[made_id(row)] = row.offset
 
     def bury(self, offset: int, letter: Letter) -> None:
-        """Keeps a dead letter about the row at `offset`, once the desk has passed it."""
+        """Keeps a dead letter about the row at `offset`, once the desk has passed it. No more wait than are kept then: the oldest go."""
         self._letters.append((offset, letter))
+        self._letters_bytes += letter.size
+        keep = self.store.keep
+        while len(self._letters) > keep.dead_letters or self._letters_bytes > keep.dead_letters_bytes:
+            self._letters_bytes -= self._letters.popleft()[1].size
 
     def within(self, work: Callable[..., Any], *given: Any) -> Awaitable[Any]:
         """Runs `work` in the one thread that may use the store."""
@@ -78,18 +100,43 @@ class Desk:
         """A worker (re)started: what it reported beyond the desk's position comes again."""
         self._reported[shard] = self.frontier
         self._findings[shard] = []
+        self._weigh()
 
     async def report(self, shard: int, report: Report) -> None:
-        """Takes a worker's report; what it made is journalled first."""
+        """Takes a worker's report; what it made is journalled first. Returns once there is room for another."""
         rows = [row for made in report.chained if (row := self._fresh(made.id, made.offset, chained_row, made))]
         rows += [row for update in report.tables if (row := self._fresh(update.id, update.offset, table_row, update))]
         if rows:
             await self._committer.insist(rows)
         for failure in report.failures:
             self._complain(failure)
-        self._findings[shard] += [one for one in report.findings if one.offset >= self.frontier]
+        fresh = [one for one in report.findings if one.offset >= self.frontier]
+        self._findings[shard] += fresh
+        self._held[shard] += _weight(fresh)
         self._reported[shard] = max(self._reported[shard], report.position)
         self._wake.set()
+        while self._held[shard] > self._most_held and not self._released:
+            self._freed.clear()
+            await self._freed.wait()
+
+    def tell(self, finding: Finding) -> None:
+        """Takes a finding of pluginhost's own, which no row has made (its offset is -1): an alert like any other, once per id."""
+        self._own.append(finding)
+        self._wake.set()
+
+    def release(self) -> None:
+        """Listens to every shard from now on, whatever waits: they are about to end."""
+        self._released = True
+        self._freed.set()
+
+    def _weigh(self) -> None:
+        self._held = {shard: _weight(findings) for shard, findings in self._findings.items()}
+        self._freed.set()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something complete waits for its commit."""
+        return min(self._reported.values()) > self.frontier
 
     def _fresh(self, id_: str, offset: int, row: Callable[[Any], Row], made: Made | TableUpdate) -> Row | None:
         """The row for something made at `offset`, unless it is in the journal already."""
@@ -110,24 +157,27 @@ class Desk:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            frontier = min(self._reported.values())
-            if frontier > self.frontier:
+            frontier = max(min(self._reported.values()), self.frontier)
+            if frontier > self.frontier or self._own:
                 await self._commit(frontier)
 
     async def _commit(self, frontier: int) -> None:
-        taken: list[Finding] = []
+        taken, self._own = self._own, []
         for shard, findings in self._findings.items():
             taken += [one for one in findings if one.offset < frontier]
             self._findings[shard] = [one for one in findings if one.offset >= frontier]
+        self._weigh()
         taken.sort(key=lambda one: (one.offset, one.index, one.analyzer, one.n))
         letters = [letter for offset, letter in self._letters if offset < frontier]
         told = await self._stored(taken, letters, frontier)
-        self._letters = [(offset, letter) for offset, letter in self._letters if offset >= frontier]
+        self._letters = deque((offset, letter) for offset, letter in self._letters if offset >= frontier)
+        self._letters_bytes = sum(letter.size for _, letter in self._letters)
         self.frontier = frontier
         for offset, document in told:
-            self._recent.setdefault(offset, []).append(document)
-        while len(self._recent) > _RECENT:
-            self._recent.popitem(last=False)
+            if offset < 0:
+                continue
+            self._recent.add(offset, document)
+        self._recent.trim()
         while self._made and next(iter(self._made.values())) < frontier:
             self._made.popitem(last=False)
         for offset in [offset for offset in self._passed if offset < frontier]:
@@ -136,20 +186,32 @@ class Desk:
                     waiting.set_result(None)
         self._told(frontier)
 
-    async def _stored(self, taken: list[Finding], letters: list[Letter], frontier: int) -> list[tuple[int, dict[str, Any]]]:
-        """What `_store` gives; while the disk is full the findings wait, and with them the shards' checkpoints."""
+    async def _stored(self, taken: list[Finding], letters: list[Letter], frontier: int) -> list[tuple[int, bytes]]:
+        """What `_store` gives; while the disk or an output is full the findings wait, and with them the shards' checkpoints."""
+        full = ""
         while True:
             try:
-                done: list[tuple[int, dict[str, Any]]] = await self.within(self._store, taken, letters, frontier)
+                done: list[tuple[int, bytes]] = await self.within(self._store, taken, letters, frontier)
             except OSError as error:
                 self._counts["postponed"] += 1
                 log.error("alerts cannot be stored (%s); trying again every %.0f s", error, _PAUSE)  # noqa: TRY400 - no bug of ours
+                self._failed(error)
                 await asyncio.sleep(_PAUSE)
+            except _Full as told:
+                self._counts["pushed_back"] += 1
+                if not full:
+                    log.warning("as much waits for output %s as may; senders wait in the end, until it takes some of it", told)
+                full = str(told)
+                await asyncio.sleep(_ROOM)
             else:
+                if full:
+                    log.info("output %s has room again", full)
                 return done
 
-    def _store(self, taken: list[Finding], letters: list[Letter], frontier: int) -> list[tuple[int, dict[str, Any]]]:
+    def _store(self, taken: list[Finding], letters: list[Letter], frontier: int) -> list[tuple[int, bytes]]:
         """In the desk's thread: decides, and commits. Gives the new alerts' documents by offset."""
+        if full := self.store.full():
+            raise _Full(", ".join(full))
         known = self.store.known([one.id for one in taken])
         stored = self.store.groups([one.fingerprint for one in taken])
         groups = {print_: msgspec.msgpack.decode(blob, type=Group) for print_, blob in stored.items()}
@@ -168,13 +230,24 @@ class Desk:
             alerts.append(NewAlert(id=one.id, time=one.time, severity=one.severity, analyzer=one.analyzer, fingerprint=one.fingerprint,
                                 sequence=decision.group.sequence, headline=one.message, document=msgspec.json.encode(decision.document),
                                 outputs=tuple(outputs)))  # fmt: skip
-            told.append((one.offset, decision.document))
+            told.append((one.offset, alerts[-1].document))
         packed = {print_: msgspec.msgpack.encode(group) for print_, group in changed.items()}
-        self.store.commit(Commit(positions=dict.fromkeys(self._reported, frontier), alerts=alerts, letters=letters, groups=packed))
+        done = self.store.commit(Commit(positions=dict.fromkeys(self._reported, frontier), alerts=alerts, letters=letters, groups=packed))
+        self._overflow(done.overflowed)
         self._counts["alerts"] += len(alerts)
         self._counts["dead_letters"] += len(letters)
         self._counts["commits"] += 1
         return told
+
+    def _overflow(self, overflowed: Mapping[str, int]) -> None:
+        """Counts what went past full outputs into the dead letters; says so when it begins and when it ends."""
+        for name, count in overflowed.items():
+            if name not in self._overflowing:
+                log.error("as much waits for output %s as may; alerts for it go to the dead letters from now on", name)
+            self._overflowing[name] = self._overflowing.get(name, 0) + count
+            self._counts["overflowed"] += count
+        for name in self._overflowing.keys() - overflowed.keys() - self.store.brimming():
+            log.warning("output %s has room again; %d alerts for it went to the dead letters", name, self._overflowing.pop(name))
 
     async def passed(self, offset: int, deadline: float) -> bool:
         """Whether the row at `offset` is analysed and committed within `deadline` seconds."""
@@ -190,9 +263,14 @@ class Desk:
 
     async def verdict(self, offset: int, deadline: float) -> list[dict[str, Any]] | None:
         """The alerts that the row at `offset` completed, in order; None ("pending") when `deadline` seconds pass first."""
-        return self._recent.get(offset, []) if await self.passed(offset, deadline) else None
+        return self._recent.of(offset) if await self.passed(offset, deadline) else None
 
     def close(self) -> None:
         """Waits for the commit that runs and lets go of the database."""
         self._thread.shutdown()
         self.store.close()
+
+
+def _weight(findings: Iterable[Finding]) -> int:
+    """About how many bytes of memory they take."""
+    return sum(len(one.document) + len(one.message) + _OVERHEAD for one in findings)

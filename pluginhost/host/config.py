@@ -6,24 +6,42 @@ import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from ..engine.parts import find, names
 from ..match import Node, parse
-from ..options import Duration, Size, Tree, build, doc, read
+from ..options import Duration, Secret, Size, Tree, build, doc, read
 from ..problem import Place, Problem, Problems
+from ..store.bounds import Buffer, Keep
 
-__all__ = ["Config", "Journal", "Part", "Route", "configure", "default_file"]
+__all__ = ["Config", "Journal", "Log", "Metrics", "Part", "Route", "configure", "default_file"]
 
 
 class Journal(msgspec.Struct, frozen=True, kw_only=True):
     """The durable buffer between the inputs and the analyzers."""
 
     max_bytes: Annotated[Size, doc("how large it may grow before senders are told to wait")] = Size(4 << 30)
+    max_age: Annotated[Duration, doc("how long one file is filled, so that what is no longer needed goes")] = Duration(3600)
     segment_bytes: Annotated[Size, doc("size of one file; whole files are removed once they are no longer needed")] = Size(64 << 20)
     sync: Annotated[bool, doc("whether an acknowledgement waits for the disk; false may lose records when the machine stops")] = True
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """The listener for those who watch: `/metrics`, `/healthz`, `/readyz`."""
+
+    bind: Annotated[str, doc("address to listen on")] = "127.0.0.1"
+    port: Annotated[int, doc("port to listen on; 0 takes any free one", ge=0, le=65535)] = 9187
+    token: Annotated[Secret | None, doc("what Prometheus must know: as bearer token, or as password of basic auth")] = None
+    allow_unauthenticated: Annotated[bool, doc("listen for other machines without a token")] = False
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True):
+    """What is logged to stderr, and how."""
+
+    format: Annotated[Literal["text", "json"], doc("`text` is for people, `json` one object a line")] = "text"
+    level: Annotated[Literal["debug", "info", "warning", "error"], doc("the least that is logged")] = "info"
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +50,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     when: Annotated[str, doc("a query over the alert's fields, such as `event.severity:>=73`; default: every alert")] = ""
     analyzers: Annotated[tuple[str, ...], doc("only alerts of these analyzers")] = ()
     name: Annotated[str, doc("what it is called in logs and counters; default: its type")] = ""
+    buffer: Annotated[Buffer, doc("what may wait for it")] = Buffer()
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,8 +67,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     analyzers: Annotated[tuple[Path, ...], doc("folders of analyzer files; `shipped` are those that come along")] = (Path("shipped"),)
     options: Annotated[dict[str, dict[str, Any]], doc("options by analyzer")] = {}
     keep_alerts: Annotated[int, doc("how many alerts the embedded store keeps; the oldest go first", ge=1000)] = 1_000_000
+    keep: Annotated[Keep, doc("bounds of what else is kept")] = Keep()
     journal: Annotated[Journal, doc("the durable buffer")] = Journal()
+    ballast: Annotated[Size, doc("room on the disk to finish what was taken in when it is full; 0: none")] = Size(16 << 20)
+    stop_grace: Annotated[Duration, doc("how long a stop may take to analyse what was taken in")] = Duration(20)
+    metrics: Annotated[Metrics | None, doc("the listener for Prometheus and probes; `metrics: {}` makes one")] = None
+    log: Annotated[Log, doc("what is logged, and how")] = Log()
     worker_patience: Annotated[Duration, doc("how long a worker may be silent over its work until it is replaced")] = Duration(60)
+    worker_memory: Annotated[Size, doc("how large the address space of a worker may grow; `0` is no bound")] = Size(4 << 30)
+    error_rate: Annotated[float, doc("the part of its calls that may fail before an analyzer goes into quarantine", ge=0, le=1)] = 0.5
+    budget: Annotated[Duration, doc("how long an analyzer may take for 1,000 records of a chunk, or fewer; `0` is no bound")] = Duration(1)
+    quarantine: Annotated[Duration, doc("how long it lasts at first; it doubles each time, up to an hour")] = Duration(60)
     lateness: Annotated[Duration, doc("how long timers wait for records that come late")] = Duration(5)
     drop_duplicates: Annotated[bool, doc("whether a chunk that is sent again after its answer was lost is taken only once")] = True
     loop_tag: Annotated[str, doc("records under this tag are our own coming back: acknowledged, not analyzed", min_length=1)] = "flagged"
@@ -151,7 +179,7 @@ def _part(group: str, index: int, one: dict[str, Any], tree: Tree, found: list[P
     except Problem as problem:
         problem.where = tree.place((*path, "type"))
         raise
-    routed = ("when", "analyzers", "name") if group == "outputs" else ("name",)
+    routed = ("when", "analyzers", "name", "buffer") if group == "outputs" else ("name",)
     route, when = Route(), None
     with _kept(found):
         route = build(Route, tree, path, skip=tuple(field for field in one if field not in routed))

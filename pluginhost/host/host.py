@@ -12,18 +12,23 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import IO, Any
+from typing import IO, Any, Literal
 
-from ..engine import committer, delivery, desk, duplicates, guard, shards
+import msgspec
+
+from ..engine import committer, containment, delivery, desk, duplicates, guard, shards
 from ..engine.committer import Committer
+from ..engine.containment import Containment
 from ..engine.delivery import Delivery
 from ..engine.desk import Desk
 from ..engine.duplicates import Duplicates
 from ..engine.generations import Generations, Manifest
 from ..engine.guard import Guard
 from ..engine.items import Finding
+from ..engine.link import Report
 from ..engine.parts import mappings
 from ..engine.reload import Checker, Reloader
+from ..engine.sampling import sampling
 from ..engine.shards import Worker
 from ..engine.splitter import Control, Routes, control_of, control_row, skipped, tick_row
 from ..engine.trace import Call
@@ -32,26 +37,32 @@ from ..events.fields import Document
 from ..inputs.port import Context as InputContext
 from ..inputs.port import Input, Receipt, Way
 from ..match import compile as compile_predicate
-from ..metrics import Registry
-from ..options import Duration
+from ..metrics import Counts, Registry
 from ..outputs.port import Context as OutputContext
 from ..outputs.port import Output, Tagging
 from ..problem import Problem
 from ..store.alerts import AlertStore
+from ..store.bounds import Buffer
 from ..store.journal import Journal
 from ..store.row import Kind, Row
 from ..wire.chunk import Chunk
+from . import ballast, systemd
+from .ballast import Ballast
 from .config import Configured, Part
 from .control import serve
+from .measures import DOOR, Measures, conditions, count_in
+from .observe import Observer
 from .questions import Questions
 from .sending import sender
+from .stopping import countdown, unless
+from .taps import Taps
+from .upkeep import Upkeep
 from .watch import changes
 
 __all__ = ["Host"]
 
 log = logging.getLogger(__name__)
 
-GRACE = Duration.of("20s")
 _RESCAN = 2.0
 
 
@@ -64,28 +75,45 @@ class Host:
         self.metrics = Registry()
         self._lock = self._locked()
         self._check_shards()
-        self.journal = Journal(self.data / "journal", clock=clock, segment_bytes=self.config.journal.segment_bytes,
-                               **({} if self.config.journal.sync else {"sync": _unsynced}))  # fmt: skip
-        self.committer = Committer(self.journal, self.metrics.counts("journal", *committer.COUNTS), most=self.config.journal.max_bytes)
-        self.store = AlertStore(self.data / "alerts.db", clock=clock)
+        self.ballast = Ballast(self.data / "ballast", self.config.ballast, self.metrics.counts("ballast", *ballast.COUNTS))
+        bounds = self.config.journal
+        self.journal = Journal(self.data / "journal", clock=clock, segment_bytes=min(bounds.segment_bytes, bounds.max_bytes // 4),
+                               max_age=bounds.max_age.ns, **({} if bounds.sync else {"sync": _unsynced}))  # fmt: skip
+        self.committer = Committer(self.journal, self.metrics.counts("journal", *committer.COUNTS), most=bounds.max_bytes,
+                                   closed=self.ballast.closed, failed=self.ballast.hit)  # fmt: skip
+        buffers = {part.name: _buffer(part) for part in configured.outputs}
+        self.store = AlertStore(self.data / "alerts.db", clock=clock, keep=self.config.keep, buffers=buffers)
         self.generations = Generations(self.data / "generations")
         self.reloader = Reloader(configured.folders, self.config.options, self.generations, Checker())
         self.outputs = {part.name: self._output(part) for part in configured.outputs}
         self.deliveries = {name: self._delivery(name, output) for name, output in self.outputs.items()}
         self._wanted = [(part, compile_predicate(part.when) if part.when is not None else None) for part in configured.outputs]
         self.desk = Desk(self.store, self.committer, self.metrics.counts("desk", *desk.COUNTS), shards=self.config.workers,
-                         route=self._route, clock=clock, observer=configured.hostname, told=self._told)  # fmt: skip
+                         route=self._route, clock=clock, observer=configured.hostname, told=self._told,
+                         failed=self.ballast.hit)  # fmt: skip
         ours = {self.config.loop_tag, *(one.prefix.rstrip(".") for one in self.outputs.values() if isinstance(one, Tagging))}
         self._guard = Guard(configured.hostname, ours, self.metrics.counts("guard", *guard.COUNTS))
-        self._duplicates = Duplicates(self.metrics.counts("duplicates", *duplicates.COUNTS), clock)
+        self._duplicates = Duplicates(self.metrics.counts("duplicates", *duplicates.COUNTS), clock, self.config.keep)
         self.inputs: list[Input] = [self._input(part) for part in configured.inputs]
         self.workers = [self._worker(number) for number in range(self.config.workers)]
+        self.containment = Containment(
+            self.data / "quarantine.json", self.workers, self.committer, self.metrics.counts("containment", *containment.COUNTS),
+            rate=self.config.error_rate, budget=self.config.budget, first=self.config.quarantine.ns, tell=self.desk.tell, clock=clock,
+        )  # fmt: skip
         self._routes_of: dict[int, Routes] = {}
         self._ticks = False  # whether any analyzer waits for time to pass
         self._marks = Watermarks(self.config.lateness.ns)
         self.ready = asyncio.Event()
+        self.upkeep = Upkeep(self)
+        self._server: asyncio.Server | None = None
+        self.stage: Literal["starting", "open", "draining"] = "starting"
+        self.reported = dict.fromkeys(range(self.config.workers), self.desk.frontier)  # the row behind each worker's last report
+        self.measures = Measures(self, clock)
+        self._vital: tuple[asyncio.Task[None], ...] = ()
+        self._observer = self._observed()
         self._followers: list[asyncio.Event] = []
         self._mappings = mappings()
+        self.taps = Taps(self.committer.watchers, self._mappings)
 
     def _locked(self) -> IO[str]:
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -109,8 +137,9 @@ class Host:
 
     def _input(self, part: Part) -> Input:
         async def accept(chunk: Chunk, *, source: str, carried: Way | None = None) -> Receipt:
-            return await self.accept(part.name, chunk, source, carried)
+            return await self.accept(part.name, chunk, source, carried, counts)
 
+        counts = self.metrics.counts(f"door.{part.name}", *DOOR)
         made: Input = part.type(part.options, InputContext(part.name, accept, self.metrics, self.configured.hostname))
         return made
 
@@ -122,7 +151,13 @@ class Host:
     def _delivery(self, name: str, output: Output) -> Delivery:
         counts = self.metrics.counts(f"output.{name}", *delivery.COUNTS)
         return Delivery(name, self.store, counts, batch=output.batch, send=sender(output), within=self._within, clock=self._clock,
-                        rng=self._rng)  # fmt: skip
+                        rng=self._rng, failed=self.ballast.hit)  # fmt: skip
+
+    def _observed(self) -> Observer | None:
+        if self.config.metrics is None:
+            return None
+        return Observer(self.config.metrics, self.measures, alive=lambda: bool(self._vital) and not any(one.done() for one in self._vital),
+                        conditions=lambda: conditions(self), counts=self.metrics.counts("metrics", "busy", "garbage"))  # fmt: skip
 
     def _within(self, work: Callable[..., Any], *given: Any) -> Any:
         return self.desk.within(work, *given)
@@ -130,25 +165,33 @@ class Host:
     def _worker(self, number: int) -> Worker:
         counts = self.metrics.counts(f"worker.{number}", *shards.COUNTS)
         return Worker(number, self.config.workers, self.data, self.committer, counts, patience=self.config.worker_patience,
-                      routes=self._routing, ready=self._worker_ready, report=self.desk.report, saved=self._saved,
+                      memory=self.config.worker_memory, died=self._died,
+                      routes=self._routing, ready=self._worker_ready, report=self._reported, saved=self._saved,
                       fatal=self._fatal)  # fmt: skip
 
-    async def accept(self, name: str, chunk: Chunk, source: str, carried: Way | None) -> Receipt:
+    async def accept(self, name: str, chunk: Chunk, source: str, carried: Way | None, counts: Counts) -> Receipt:
         """Puts a chunk of input `name` into the journal, once; returns when it is durable."""
         kept = self._guard(chunk)
-        if kept is None:
-            return Receipt(-1)
+        row = None if kept is None else self._row(name, kept, source)
+        offset = -1 if row is None else await self._stored(row, carried)
+        count_in(counts, chunk, row)
+        return Receipt(offset)
+
+    def _row(self, name: str, kept: Chunk, source: str) -> Row:
         rejected = tuple((one.reason, one.start, one.end) for one in kept.rejected)
-        row = Row(Kind.RECORDS, kept.body, input=name, source=source, tag=kept.tag, chunk_id=kept.chunk_id, codec=kept.codec,
-                  packing=kept.packing, count=kept.count, columns=kept.columns.pack(), rejected=rejected)  # fmt: skip
+        return Row(Kind.RECORDS, kept.body, input=name, source=source, tag=kept.tag, chunk_id=kept.chunk_id, codec=kept.codec,
+                   packing=kept.packing, count=kept.count, columns=kept.columns.pack(), rejected=rejected)  # fmt: skip
+
+    async def _stored(self, row: Row, carried: Way | None) -> int:
+        """The row's offset once it is durable; that of an earlier copy if it is one."""
 
         async def store() -> int:
             await self.committer.append([row])
             return row.offset
 
         if carried is None or not row.chunk_id or not self.config.drop_duplicates:
-            return Receipt(await store())
-        return Receipt(await self._duplicates.once((name, source, row.tag, row.chunk_id), carried, store))
+            return await store()
+        return await self._duplicates.once((row.input, row.source, row.tag, row.chunk_id), carried, store)
 
     def _route(self, finding: Finding, document: Mapping[str, Any]) -> list[str]:
         view = Document(document)
@@ -178,10 +221,18 @@ class Host:
         """Lets go of an event that `follow` gave."""
         self._followers.remove(wake)
 
+    async def _reported(self, number: int, report: Report) -> None:
+        await self.desk.report(number, report)
+        self.reported[number] = report.position
+
     def _worker_ready(self, number: int) -> None:
+        self.measures.restarted(self.workers[number])
         self.desk.ready(number)
         self.workers[number].committed(self.desk.frontier)
         self.ready.set()
+
+    async def _died(self, call: Call, row: int) -> None:
+        await self.containment.died(call, row)
 
     async def _fatal(self, call: Call) -> None:
         """A call has ended a worker twice: it is never made again, and the record goes to the dead letters."""
@@ -200,48 +251,78 @@ class Host:
                 for worker in self.workers:
                     worker.skips.add(Call(*skip))
 
+    def needed(self) -> int:
+        """The first row that a shard or the desk may still need."""
+        return min(self.desk.frontier, *(worker.saved.position for worker in self.workers))
+
     def _saved(self) -> None:
         """A checkpoint was written: what every shard and the desk have behind them is no longer needed."""
         saved = [worker.saved for worker in self.workers]
-        self.journal.drop(min(self.desk.frontier, *(one.position for one in saved)))
+        self.upkeep.saved.set()
         oldest = min(one.generation for one in saved)
         self.generations.prune(oldest)
         self._routes_of = {number: routes for number, routes in self._routes_of.items() if number >= oldest}
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Runs until `stopping` is set, then stops in order; raises what a part could not live with."""
+    async def run(self, stopping: asyncio.Event, hurry: asyncio.Event) -> None:
+        """Runs until `stopping` is set, then stops in order, or at once when `hurry` is; raises what a part could not live with."""
         self._recover()
         self.committer.watchers.append(self._durable)
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self.committer.run(), name="committer"), tasks.create_task(self.desk.run(), name="desk")]
+            self._vital = tuple(background)
             try:
-                await self.rescan(start=True)
-                background += [tasks.create_task(worker.run(), name=f"worker-{worker.shard}") for worker in self.workers]
-                background += [tasks.create_task(one.run(), name=f"output-{name}") for name, one in self.deliveries.items()]
-                chores = {"watch": self._watch(), "clock": self._ticking(), "housekeeping": self._keeping()}
-                background += [tasks.create_task(chore, name=name) for name, chore in chores.items()]
-                await self.ready.wait()
-                await self._open_doors()
-                server = await serve(self.data, Questions(self).calls())  # who is answered there finds the doors open
-                await stopping.wait()
-                await self._stop(server)
+                if self._observer is not None:
+                    await self._observer.start()
+                if await unless(stopping, self._start(tasks, background)):
+                    systemd.notify("READY=1")
+                    await stopping.wait()
+                systemd.notify("STOPPING=1")
+                await self._stop(hurry)
+                if self._observer is not None:
+                    await self._observer.stop()
             finally:
                 for task in background:
                     task.cancel()
         await self._close()
 
+    async def _start(self, tasks: asyncio.TaskGroup, background: list[asyncio.Task[None]]) -> None:
+        """Starts everything, the doors last; what must be cancelled in the end goes into `background`."""
+        await self.rescan(start=True)
+        background += [tasks.create_task(worker.run(), name=f"worker-{worker.shard}") for worker in self.workers]
+        background += [tasks.create_task(one.run(), name=f"output-{name}") for name, one in self.deliveries.items()]
+        chores = {"watch": self._watch(), "clock": self._ticking(), **self.upkeep.chores(),
+                  "sampling": sampling(self.containment.look), "containment": self.containment.run()}  # fmt: skip
+        background += [tasks.create_task(chore, name=name) for name, chore in chores.items()]
+        await self.ready.wait()
+        await self._open_doors()
+        self._server = await serve(self.data, Questions(self).calls())  # who is answered there finds the doors open
+
     async def _open_doors(self) -> None:
         for one in self.inputs:
             await one.start()
             log.info("listening on %s (%s)", one.address, type(one).__name__.lower())
+        self.stage = "open"
 
-    async def _stop(self, server: asyncio.Server) -> None:
-        await asyncio.gather(*(one.drain(GRACE / 2) for one in self.inputs))
-        if not await self.desk.passed(self.journal.end - 1, GRACE):
-            log.warning("stopping with %d rows not analysed yet; the next start goes on with them", self.journal.end - self.desk.frontier)
-        await asyncio.gather(*(worker.stop(self.desk.frontier, GRACE / 2) for worker in self.workers))
-        server.close()
+    async def _stop(self, hurry: asyncio.Event) -> None:
+        """In order within the grace; without it everything ends at once, and what is not done is in the journal and the outboxes."""
+        self.stage = "draining"
+        if not await unless(hurry, self._drained(self.config.stop_grace)):
+            log.warning("told to stop again: nothing more is waited for")
+            self.desk.release()
+            await asyncio.gather(*(one.drain(0) for one in self.inputs), *(one.stop(self.desk.frontier, 0) for one in self.workers))
+        if self._server is not None:
+            self._server.close()
         (self.data / "control.sock").unlink(missing_ok=True)
+
+    async def _drained(self, grace: float) -> None:
+        """Closes the doors, waits for what came through them, then for checkpoints and for the deliveries that are under way."""
+        left = countdown(grace)
+        await asyncio.gather(*(one.drain(left() / 2) for one in self.inputs))
+        if not await self.desk.passed(self.journal.end - 1, left() * 0.8):
+            log.warning("stopping with %d rows not analysed yet; the next start goes on with them", self.journal.end - self.desk.frontier)
+        self.desk.release()
+        await asyncio.gather(*(worker.stop(self.desk.frontier, left()) for worker in self.workers),
+                             *(one.finish(left()) for one in self.deliveries.values()))  # fmt: skip
 
     async def _close(self) -> None:
         await asyncio.gather(*(output.close() for output in self.outputs.values()))
@@ -258,7 +339,8 @@ class Host:
         current = self.reloader.manifest
         if current.number:
             self._ticks = any(info.ticks for info in current.infos())
-            await self.committer.insist([control_row(Control(current.number, reset))])
+            control = self.containment.start(current) if start else self.containment.swap(current, reset)
+            await self.committer.insist([control_row(control)])
             for name in self.config.options.keys() - {info.name for info in current.infos()} if start else ():
                 log.warning("options are given for %s, but no such analyzer runs", name)
             log.info("generation %d: %s", current.number, ", ".join(info.name for info in current.infos()) or "no analyzers")
@@ -283,18 +365,16 @@ class Host:
     async def _ticking(self) -> None:
         while True:
             await asyncio.sleep(0.25)
-            if self._ticks and (mark := self._marks.now(self._clock())) is not None:
+            if not self._ticks or self.committer.full:  # nobody gets that far while the journal is full
+                continue
+            if (mark := self._marks.now(self._clock())) is not None:
                 await self.committer.insist([tick_row(mark)])
 
-    async def _keeping(self) -> None:
-        """Lets go of the oldest alerts, and of what waits for outputs that are no longer configured."""
-        for name, (count, _) in (await self._within(self.store.backlog)).items():
-            if name not in self.outputs:
-                await self._within(self.store.drop_output, name)
-                log.warning("output %s is no longer configured: %d alerts that waited for it stay in the embedded store only", name, count)
-        while True:
-            pruned = await self._within(self.store.prune, 0, self.config.keep_alerts)
-            await asyncio.sleep(0.1 if pruned else 600)  # a slice at a time, so that the desk is never kept waiting
+
+def _buffer(part: Part) -> Buffer:
+    """The bounds of an output's outbox, with what its type does when they are reached unless it was said."""
+    given = part.route.buffer
+    return msgspec.structs.replace(given, when_full=given.when_full or getattr(part.type, "when_full", "push_back"))
 
 
 def _unsynced(_: int) -> None:

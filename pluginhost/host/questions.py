@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -46,16 +46,24 @@ class Questions:
             "journal": {"start": host.journal.start, "end": host.journal.end, "bytes": host.journal.bytes, "analysed": host.desk.frontier},
             "workers": [worker.pid for worker in host.workers],
             "generation": host.reloader.manifest.number,
+            "quarantine": msgspec.to_builtins(host.containment.quarantine.active()),
             "problems": [problem.page() for problem in host.reloader.problems.values()],
             "counts": host.metrics.snapshot(),
         }
 
+    async def metrics(self) -> AsyncIterator[Any]:
+        """One item: the samples that Prometheus would read, as [name, label values, value]."""
+        yield [[one.name, one.labels, float(one.value)] for one in await self._host.measures.take()]
+
     async def analyzers(self) -> AsyncIterator[Any]:
         """Every analyzer with its counts; `{"name": None, …}` for files of which nothing runs."""
         host = self._host
+        out = msgspec.to_builtins(host.containment.quarantine.active())
         for one in host.reloader.snapshot():
             counts = [worker.units[one["name"]] for worker in host.workers if one["name"] in worker.units]
-            yield {**one, "counts": {name: sum(getattr(count, name) for count in counts) for name in _UNIT_COUNTS}}
+            seconds = sum(worker.samples.seconds.get(one["name"], 0.0) for worker in host.workers)
+            yield {**one, "counts": {name: sum(getattr(count, name) for count in counts) for name in _UNIT_COUNTS},
+                   "seconds": round(seconds, 3), "quarantine": out.get(one["name"])}  # fmt: skip
         running = {module.file for module in host.reloader.manifest.modules}
         for file, problem in host.reloader.problems.items():
             if file not in running:
@@ -87,6 +95,11 @@ class Questions:
         finally:
             self._host.unfollow(wake)
 
+    async def tap(self, tag: str = "", where: str = "") -> AsyncIterator[Any]:
+        """A sample of the records that come in, until the asker hangs up; see `Taps.records`."""
+        async for one in self._host.taps.records(tag, where):
+            yield one
+
     async def summary(self) -> AsyncIterator[Any]:
         """Alerts per analyzer and severity."""
         for row in await self._within(self._store.summary):
@@ -97,11 +110,12 @@ class Questions:
         for row in await self._within(self._store.dead_letters, limit):
             yield msgspec.to_builtins(row)
 
-    async def reload(self, reset: list[str] | None = None) -> AsyncIterator[Any]:
-        """Looks at the folders now."""
-        manifest = await self._host.rescan(reset=tuple(reset or ()))
+    async def reload(self, names: Sequence[str] = (), reset: Sequence[str] = ()) -> AsyncIterator[Any]:
+        """Looks at the folders now; `names` come out of quarantine, and the state of those in `reset` is forgotten."""
+        manifest = await self._host.rescan(reset=tuple(reset))
+        out = await self._host.containment.release(names)
         problems = [problem.page() for problem in self._host.reloader.problems.values()]
-        yield {"generation": self._host.reloader.manifest.number, "changed": manifest is not None, "problems": problems}
+        yield {"generation": self._host.reloader.manifest.number, "changed": manifest is not None, "released": out, "problems": problems}
 
     async def analysed(self, deadline: float = 60.0) -> AsyncIterator[Any]:
         """Whether everything that was durable when asked is analysed and committed within `deadline` seconds."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import select
 from collections import deque
 from typing import cast
 
@@ -156,6 +157,8 @@ class Peer(asyncio.Protocol):
         deadline, refused = self._loop.time() + self._manners.busy, False
         try:
             while True:
+                if refused and owes and self._hung_up():  # its sender has it still, and may have sent it again already
+                    return False
                 try:
                     await self._door.accept(chunk, source=self.source, carried=carried)
                 except Busy as busy:
@@ -175,6 +178,14 @@ class Peer(asyncio.Protocol):
         finally:
             if refused:
                 self._is_busy(-1)
+
+    def _hung_up(self) -> bool:
+        """Whether the peer is gone, or sends no more: while nothing is read nobody else would tell."""
+        if self._gone or self._transport.is_closing():
+            return True
+        asked = select.poll()
+        asked.register(self._transport.get_extra_info("socket").fileno(), select.POLLRDHUP)
+        return bool(asked.poll(0))
 
     def _is_busy(self, change: int) -> None:
         self._door.counts["busy"] += max(change, 0)

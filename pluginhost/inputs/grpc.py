@@ -3,12 +3,16 @@
 Several batches of a stream are at work at a time, so that they share a disk sync; more are not read, and HTTP/2 flow
 control slows the sender down. A batch that cannot be read is acknowledged with its error, and harms no other. The stream
 itself ends only when the sender must come back later: overload or shutdown, told as UNAVAILABLE.
+
+The protocol has no ids: a batch that comes again is known by its content. Only an ack that was not written counts as lost: that a call
+was cancelled says nothing, for many senders end theirs so.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import hashlib
 import logging
 import math
 from typing import Annotated
@@ -24,7 +28,7 @@ from ..wire.bodies import Limits, Unreadable, decode_body
 from ..wire.chunk import Chunk
 from ..wire.v1 import ingest_pb2 as pb
 from .guard import Once, admitted, require_token
-from .port import Context
+from .port import Carried, Context, Line
 
 __all__ = ["Grpc", "GrpcOptions"]
 
@@ -33,7 +37,7 @@ _TYPES = {pb.ENCODING_MSGPACK: "application/msgpack", pb.ENCODING_JSON: "applica
 _COUNTERS = ("streams", "batches", "records", "rejected", "unreadable", "too_large", "unauthorized", "busy", "garbage")
 _HEAVY = 256 << 10  # messages above this are read in a thread, so that others are served meanwhile
 _Stream = grpc.aio.ServicerContext[bytes, pb.Ack]
-_Acks = asyncio.Queue[asyncio.Task[pb.Ack] | None]
+_Acks = asyncio.Queue[tuple[Carried, asyncio.Task[pb.Ack]] | None]
 
 
 class GrpcOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,24 +133,29 @@ class Grpc:
     async def _serve(self, stream: _Stream) -> Busy | PeerError | None:
         """Acknowledges until the sender is done, or returns why it must stop; what is unacknowledged then comes again."""
         failure: Busy | PeerError | None = None
+        line = Line()
         acks: _Acks = asyncio.Queue()
         slots = asyncio.Semaphore(self._options.in_flight)
         try:
             async with asyncio.TaskGroup() as group:
-                reader = group.create_task(self._read(stream, group, acks, slots))
+                reader = group.create_task(self._read(stream, line, group, acks, slots))
                 self._readers.add(reader)
                 reader.add_done_callback(self._readers.discard)
-                while (ack := await acks.get()) is not None:
+                while (owed := await acks.get()) is not None:
+                    carried, ack = owed
                     await stream.write(await ack)
+                    carried.written = True
                     slots.release()
         except* (Busy, PeerError) as failures:
             failure = next(one for one in failures.exceptions if isinstance(one, (Busy, PeerError)))
         except* Exception:  # noqa: BLE001  # our own bug: what the sender still has must come again
             _LOG.exception("a stream of %s could not be served", _source(stream))
             failure = Busy("internal error", 2)
+        finally:
+            line.ended = True
         return failure or (Busy("draining") if reader.cancelled() else None)
 
-    async def _read(self, stream: _Stream, group: asyncio.TaskGroup, acks: _Acks, slots: asyncio.Semaphore) -> None:
+    async def _read(self, stream: _Stream, line: Line, group: asyncio.TaskGroup, acks: _Acks, slots: asyncio.Semaphore) -> None:
         """Reads ahead and starts each batch in its order; ends with the stream, or when `drain` cancels it."""
         source = _source(stream)
         try:
@@ -156,7 +165,8 @@ class Grpc:
                 if (message := await stream.read()) is grpc.aio.EOF:  # type: ignore[attr-defined]  # missing in the stubs
                     break
                 chunk, ack = await self._decoded(message, source)
-                acks.put_nowait(group.create_task(self._kept(chunk, ack, source)))
+                carried = Carried(line)
+                acks.put_nowait((carried, group.create_task(self._kept(chunk, ack, source, carried))))
         finally:
             acks.put_nowait(None)
 
@@ -179,28 +189,29 @@ class Grpc:
             self._counts["unreadable" if unreadable else "too_large"] += 1
             self._once.warn(f"batch {source}", f"a batch of {source} can never be accepted: {error}")
             return error.chunk if isinstance(error, Unreadable) else None, pb.Ack(sequence=batch.sequence, rejected=1, error=str(error))
+        chunk = msgspec.structs.replace(chunk, chunk_id=hashlib.blake2b(batch.payload, digest_size=16).digest())
         return chunk, pb.Ack(sequence=batch.sequence, accepted=chunk.count, rejected=len(chunk.rejected))
 
-    async def _kept(self, chunk: Chunk | None, ack: pb.Ack, source: str) -> pb.Ack:
+    async def _kept(self, chunk: Chunk | None, ack: pb.Ack, source: str, carried: Carried) -> pb.Ack:
         """The ack, once it is true."""
         if chunk and (chunk.count or chunk.rejected):
             size = len(chunk.data)
             self._hold(size)
             try:
-                await self._accepted(chunk, source)
+                await self._accepted(chunk, source, carried)
             finally:
                 self._hold(-size)
             self._counts["records"] += chunk.count
             self._counts["rejected"] += len(chunk.rejected)
         return ack
 
-    async def _accepted(self, chunk: Chunk, source: str) -> None:
+    async def _accepted(self, chunk: Chunk, source: str, carried: Carried) -> None:
         """Waits while nothing more can be taken: unread messages slow the sender down. Raises the last `Busy` in the end."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._options.busy_timeout
         while True:
             try:
-                await self._context.accept(chunk, source=source)
+                await self._context.accept(chunk, source=source, carried=carried)
             except Busy as busy:
                 if self._draining or loop.time() + busy.retry_after > until:
                     raise

@@ -23,8 +23,8 @@ from ..options import Duration, Secret, Size, doc
 from ..problem import Busy, PeerError, printable
 from ..wire.bodies import TOO_LARGE, Limits, Unreadable, decode_body
 from .guard import Once, admitted, require_token
-from .port import Context
-from .web import Listener
+from .port import Carried, Context
+from .web import Listener, line_of
 
 __all__ = ["Http", "HttpOptions"]
 
@@ -128,14 +128,14 @@ class Http:
             hold(len(chunk.data))
         chunk = msgspec.structs.replace(chunk, chunk_id=_identity(request, body))
         answer = _said(200, accepted=chunk.count, **({"rejected": len(chunk.rejected)} if chunk.rejected else {}))
-        with _answering(request) as carried:
-            if chunk.count or chunk.rejected:
-                await self._context.accept(chunk, source=request.remote or "", carried=carried)
-            self._counts["records"] += chunk.count
-            self._counts["rejected"] += len(chunk.rejected)
-            await answer.prepare(request)
-            await answer.write_eof()
-            carried.written = True
+        carried = Carried(line_of(request))
+        if chunk.count or chunk.rejected:
+            await self._context.accept(chunk, source=request.remote or "", carried=carried)
+        self._counts["records"] += chunk.count
+        self._counts["rejected"] += len(chunk.rejected)
+        await answer.prepare(request)
+        await answer.write_eof()
+        carried.written = True
         return answer
 
     async def _read(self, request: web.Request, hold: Callable[[int], None]) -> bytes:
@@ -194,34 +194,6 @@ class Http:
             yield hold
         finally:
             self._held -= mine
-
-
-class _Answer:
-    """An answer on its way. It is lost if its request's connection ended before it was written."""
-
-    __slots__ = ("_request", "written")
-
-    def __init__(self, request: web.Request) -> None:
-        self._request: web.Request | None = request
-        self.written = False
-
-    @property
-    def lost(self) -> bool:
-        """Whether the sender will send the same again."""
-        return not self.written and (self._request is None or self._request.transport is None or self._request.transport.is_closing())
-
-    def end(self) -> None:
-        """Nothing more will be written; the request is let go."""
-        self._request = None
-
-
-@contextlib.contextmanager
-def _answering(request: web.Request) -> Iterator[_Answer]:
-    answer = _Answer(request)
-    try:
-        yield answer
-    finally:
-        answer.end()
 
 
 def _identity(request: web.Request, body: bytes) -> bytes:

@@ -17,8 +17,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from ..metrics import Counts
 from ..problem import Problem
 from .guard import Once
+from .port import Line
 
-__all__ = ["Listener"]
+__all__ = ["Listener", "line_of"]
 
 _LOG = logging.getLogger(__name__)
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -80,7 +81,7 @@ class Listener:
         if server is None or len(server.connections) >= self._connections:
             self._counts["busy"] += 1
             return _Full()
-        return server()
+        return _Watched(server())
 
     def _logger(self) -> logging.Logger:
         """For aiohttp, whose words about a peer's garbage are counted and told once, and whose debug lines are not wanted."""
@@ -98,6 +99,29 @@ class Listener:
 
         logger.addFilter(wanted)
         return logger
+
+
+def line_of(request: web.Request) -> Line:
+    """The connection that the request came over; one that has ended if it is gone already."""
+    protocol = request.transport.get_protocol() if request.transport else None
+    line = protocol.line if isinstance(protocol, _Watched) else Line()
+    line.ended = line.ended or request.transport is None
+    return line
+
+
+class _Watched(asyncio.Protocol):
+    """A connection of aiohttp's, and how it ended: nobody else is told of a reset that comes after the answer was written."""
+
+    def __init__(self, inner: asyncio.Protocol) -> None:
+        self.line, self._inner = Line(), inner
+        self.data_received, self.eof_received = inner.data_received, inner.eof_received  # type: ignore[method-assign]  # no hop for each
+        self.pause_writing, self.resume_writing = inner.pause_writing, inner.resume_writing  # type: ignore[method-assign]
+        self.connection_made = inner.connection_made  # type: ignore[method-assign]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Notes it, and hands it on."""
+        self.line.ended, self.line.reset = True, exc is not None
+        self._inner.connection_lost(exc)
 
 
 class _Full(asyncio.Protocol):

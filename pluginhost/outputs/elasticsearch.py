@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import elasticsearch as client
 import msgspec
@@ -33,6 +33,8 @@ _NOT_OUR_BODY = ("media_type_header_exception", "unrecognized parameter")
 
 class Elasticsearch:
     """One cluster. Puts its index templates at first contact, and asks for them again whenever contact was lost."""
+
+    when_full: Literal["push_back", "dead_letter"] = "push_back"
 
     class Options(msgspec.Struct, frozen=True, kw_only=True):
         """Where the cluster is and how to be let in."""

@@ -26,6 +26,8 @@ __all__ = ["File"]
 class File:
     """One file, appended to, rotated by size, and found again when somebody moved it away."""
 
+    when_full: Literal["push_back", "dead_letter"] = "push_back"
+
     class Options(msgspec.Struct, frozen=True, kw_only=True):
         """Which file, what stands in it, and when it is rotated."""
 

@@ -36,6 +36,8 @@ class _Refusal(Exception):
 class Forward:
     """One receiver out of an ordered list of servers: the first that answers is kept until it fails."""
 
+    when_full: Literal["push_back", "dead_letter"] = "push_back"
+
     class Options(msgspec.Struct, frozen=True, kw_only=True):
         """Who receives, under which tags, and how much proof of arrival is asked for."""
 

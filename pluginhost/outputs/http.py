@@ -34,6 +34,8 @@ _LONGEST_WAIT = 3600.0
 class Http:
     """One URL that takes JSON arrays or lines."""
 
+    when_full: Literal["push_back", "dead_letter"] = "dead_letter"  # who is told of alerts must not hold up everybody else
+
     class Options(msgspec.Struct, frozen=True, kw_only=True):
         """Where to, in which form, and how to be let in."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -79,6 +79,7 @@ class Output(Protocol):
 
     address: str  # for people: "http://127.0.0.1:9200"
     batch: int  # the most alerts it wants at once
+    when_full: Literal["push_back", "dead_letter"]  # of the class: what becomes of alerts when no more may wait for it, unless configured
 
     async def check(self) -> None:
         """Reaches the peer once without sending an alert; raises `Unavailable` or `Problem`. For `pluginhost check`."""

@@ -2,26 +2,33 @@
 
 What one commit brings is durable as a whole, and an alert that is known already brings nothing with it: a hand-over may be
 repeated after a crash. An outbox row lives from the alert's commit until its output settles it, as delivered or dead.
+Everything in it is bounded (`Keep`, and a `Buffer` for each output); what pushes back is told by `full`, not enforced here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
 from .archive import MIGRATIONS, Archive, DeadLetter, LetterTotals, StoredAlert, Summary
+from .bounds import Buffer, Keep
 from .database import Database
-from .letters import Bounds, Letter, bury
+from .letters import Letter, bury, expire
 
-__all__ = ["AlertStore", "Archive", "Bounds", "Commit", "DeadLetter", "Letter", "LetterTotals", "NewAlert", "OutboxRow", "StoredAlert",
-           "Summary"]  # fmt: skip
+__all__ = ["AlertStore", "Archive", "Buffer", "Commit", "DeadLetter", "Keep", "Letter", "LetterTotals", "NewAlert", "OutboxRow",
+           "Stored", "StoredAlert", "Summary"]  # fmt: skip
 
 _DUE = """
     SELECT seq, id, time, severity, analyzer, document, attempts FROM outbox CROSS JOIN alerts USING (seq)
     WHERE output = ? AND kind = 'alert' AND +due <= ? ORDER BY seq LIMIT ?
 """  # CROSS JOIN and + keep to the primary key: the rows come in order, and those not due yet are few and passed over
+_AT_ONCE = 16 << 20
+_OVERDUE = """
+    SELECT seq FROM outbox CROSS JOIN alerts USING (seq) WHERE output = ? AND kind = 'alert' AND +created < ? ORDER BY seq LIMIT ?
+"""
 _DELETE = "DELETE FROM outbox WHERE output = ? AND seq = ? AND kind = 'alert'"
 
 
@@ -48,6 +55,13 @@ class Commit(msgspec.Struct):
     letters: list[Letter] = []
 
 
+class Stored(msgspec.Struct, frozen=True):
+    """What came of a commit: ids of alerts not known before; how many each output with a full buffer was not given."""
+
+    fresh: tuple[str, ...] = ()
+    overflowed: dict[str, int] = {}
+
+
 class OutboxRow(msgspec.Struct, frozen=True):
     """One alert to deliver. `attempts` counts those that were settled as to be tried again."""
 
@@ -61,11 +75,13 @@ class OutboxRow(msgspec.Struct, frozen=True):
 
 
 class AlertStore(Archive):
-    """The database in `path`, made if it is not there. `clock` gives ns, for when something was stored."""
+    """The database in `path`, made if it is not there. `clock` gives ns, for when something was stored; `buffers` is by output."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], int], bounds: Bounds = Bounds()) -> None:  # noqa: B008  # a frozen value
+    def __init__(
+        self, path: Path, *, clock: Callable[[], int], keep: Keep = Keep(), buffers: Mapping[str, Buffer] | None = None  # noqa: B008  # a frozen value
+    ) -> None:  # fmt: skip
         super().__init__(Database(path, MIGRATIONS))
-        self._clock, self._bounds = clock, bounds
+        self._clock, self.keep, self._buffers = clock, keep, buffers or {}
 
     @staticmethod
     def readonly(path: Path) -> Archive:
@@ -87,15 +103,48 @@ class AlertStore(Archive):
             "SELECT fingerprint, state FROM groups WHERE fingerprint IN (SELECT value FROM json_each(?))", _array(fingerprints)
         ))  # fmt: skip
 
-    def commit(self, commit: Commit) -> tuple[str, ...]:
-        """The ids of those alerts that were not known before. Everything is durable, or nothing is."""
+    def full(self) -> list[str]:
+        """The outputs that push back: no more should be committed until they have taken some of what waits for them."""
+        return [name for name, (_, size) in self.waiting().items()
+                if (buffer := self._buffers.get(name)) and buffer.when_full != "dead_letter" and size >= buffer.max_bytes]  # fmt: skip
+
+    def brimming(self) -> set[str]:
+        """The outputs that dead-letter when they are full, and very nearly are."""
+        return {name for name, room in self._room().items() if room < self._buffers[name].max_bytes / 10}
+
+    def commit(self, commit: Commit) -> Stored:
+        """What came of it. Everything is durable, or nothing is."""
         now, many = self._clock(), self._database.many
+        overflowed: dict[str, int] = {}
         with self._database.transaction():
             many("INSERT OR REPLACE INTO positions (shard, position) VALUES (?, ?)", commit.positions.items())
-            many("INSERT OR REPLACE INTO groups (fingerprint, state) VALUES (?, ?)", commit.groups.items())
-            fresh = tuple(alert.id for alert in commit.alerts if self._stored(alert, now))
-            bury(self._database, commit.letters, now, self._bounds)
-        return fresh
+            many("INSERT OR REPLACE INTO groups (fingerprint, state, touched) VALUES (?, ?, ?)",
+                 ((fingerprint, state, now) for fingerprint, state in commit.groups.items()))  # fmt: skip
+            room = self._room()
+            fresh = [alert for alert in commit.alerts if self._stored(alert, now)]
+            letters = [*commit.letters, *(letter for alert in fresh for letter in self._enqueued(alert, now, room, overflowed))]
+            bury(self._database, letters, now, self.keep)
+            self._settled({}, overflowed)
+        return Stored(tuple(alert.id for alert in fresh), overflowed)
+
+    def _room(self) -> dict[str, int]:
+        """The bytes that there is still room for, per output that dead-letters when it is full."""
+        waiting = self.waiting()
+        return {name: buffer.max_bytes - waiting.get(name, (0, 0))[1] for name, buffer in self._buffers.items()
+                if buffer.when_full == "dead_letter"}  # fmt: skip
+
+    def _enqueued(self, alert: NewAlert, now: int, room: dict[str, int], overflowed: dict[str, int]) -> list[Letter]:
+        """Puts the alert into the outboxes of its outputs; gives letters for those that have no room for it."""
+        letters, size = [], len(alert.document)
+        for output in alert.outputs:
+            if room.get(output, size) < size:
+                overflowed[output] = overflowed.get(output, 0) + 1
+                letters.append(_letter(output, alert.id, 0, "the buffer of the output is full", alert.document))
+                continue
+            room[output] = room.get(output, 1 << 62) - size
+            self._database.run("INSERT INTO outbox (output, seq, due, size) SELECT ?, seq, ?, ? FROM alerts WHERE id = ?",
+                               output, now, size, alert.id)  # fmt: skip
+        return letters
 
     def _stored(self, alert: NewAlert, now: int) -> bool:
         fresh = self._database.run(
@@ -103,14 +152,18 @@ class AlertStore(Archive):
                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING""",
             alert.id, alert.time, now, alert.severity, alert.analyzer, alert.fingerprint, alert.sequence, alert.headline, alert.document,
         )  # fmt: skip
-        if fresh:
-            self._database.many("INSERT INTO outbox (output, seq, due) SELECT ?, seq, ? FROM alerts WHERE id = ?",
-                                ((output, now, alert.id) for output in alert.outputs))  # fmt: skip
         return bool(fresh)
 
     def due(self, output: str, now: int, limit: int) -> tuple[OutboxRow, ...]:
-        """What `output` is to deliver by `now` (ns), in the order it was stored."""
-        return tuple(OutboxRow(*row) for row in self._database.rows(_DUE, output, now, limit))
+        """What `output` is to deliver by `now` (ns), in the order it was stored: `limit` alerts, or about `_AT_ONCE` bytes of them."""
+        taken, size = [], 0
+        with closing(self._database.each(_DUE, output, now, limit)) as found:
+            for row in found:
+                taken.append(OutboxRow(*row))
+                size += len(taken[-1].document)
+                if size >= _AT_ONCE:
+                    break
+        return tuple(taken)
 
     def next_due(self, output: str) -> int | None:
         """When (ns) the next alert is due for `output`; None if it has none."""
@@ -127,10 +180,24 @@ class AlertStore(Archive):
             many("UPDATE outbox SET attempts = attempts + 1, due = ?, error = ? WHERE output = ? AND seq = ? AND kind = 'alert'",
                  ((due, reason, output, seq) for seq, due, reason in retry))  # fmt: skip
             letters = [letter for seq, reason in dead if (letter := self._dead(output, seq, reason))]
-            bury(self._database, letters, now, self._bounds)
-            self._database.run("INSERT INTO deliveries (output) VALUES (?) ON CONFLICT (output) DO NOTHING", output)
-            self._database.run("UPDATE deliveries SET delivered = delivered + ?, dead = dead + ? WHERE output = ?",
-                               delivered, len(letters), output)  # fmt: skip
+            bury(self._database, letters, now, self.keep)
+            self._settled({output: delivered}, {output: len(letters)})
+
+    def expire(self, output: str, limit: int = 100) -> int:
+        """How many alerts have waited for `output` longer than they may, at most `limit`: they are dead letters now."""
+        now, buffer = self._clock(), self._buffers.get(output, Buffer())
+        with self._database.transaction():
+            overdue = self._database.rows(_OVERDUE, output, now - buffer.max_age.ns, limit)
+            letters = [letter for (seq,) in overdue if (letter := self._dead(output, seq, f"waited longer than {buffer.max_age}"))]
+            bury(self._database, letters, now, self.keep)
+            self._settled({}, {output: len(letters)} if letters else {})
+        return len(letters)
+
+    def _settled(self, delivered: Mapping[str, int], dead: Mapping[str, int]) -> None:
+        """Counts what left the outboxes."""
+        self._database.many("""INSERT INTO deliveries (output, delivered, dead) VALUES (?, ?, ?) ON CONFLICT (output)
+                               DO UPDATE SET delivered = delivered + excluded.delivered, dead = dead + excluded.dead""",
+                            ((name, delivered.get(name, 0), dead.get(name, 0)) for name in delivered.keys() | dead.keys()))  # fmt: skip
 
     def _dead(self, output: str, seq: int, reason: str) -> Letter | None:
         """The letter about an alert that leaves the outbox; None if it is not in there."""
@@ -138,15 +205,40 @@ class AlertStore(Archive):
             "SELECT id, document, attempts FROM outbox JOIN alerts USING (seq) WHERE output = ? AND seq = ? AND kind = 'alert'", output, seq
         ):
             self._database.run(_DELETE, output, seq)
-            source = {"output": output, "alert": id_, "attempts": attempts + 1}
-            return Letter(f"{output}/{id_}", "output", reason, msgspec.json.encode(source), document)
+            return _letter(output, id_, attempts + 1, reason, document)
         return None
 
     def drop_output(self, name: str) -> int:
         """Forgets an output that is no more: how many alerts it had still to deliver. Their documents stay stored."""
         with self._database.transaction():
             self._database.run("DELETE FROM deliveries WHERE output = ?", name)
-            return self._database.run("DELETE FROM outbox WHERE output = ?", name)
+            gone = self._database.run("DELETE FROM outbox WHERE output = ?", name)
+            self._database.run("DELETE FROM waiting WHERE output = ?", name)
+            return gone
+
+    def trim(self, alerts: int, limit: int = 5_000) -> int:
+        """How much went to keep everything within its bounds, at most about `limit` of a kind a call; 0 when nothing is left to do."""
+        now, keep = self._clock(), self.keep
+        if self._size() > keep.alerts_bytes:
+            alerts = min(alerts, self.count() - limit // 10)
+        gone = self.prune(now - keep.alerts_age.ns, max(alerts, 0), limit)
+        with self._database.transaction():
+            gone += self._idle("touched < ?", now - keep.groups_age.ns, limit)
+            more = self._database.rows("SELECT COUNT(*) FROM groups")[0][0] - keep.groups
+            gone += self._idle("touched > ?", -1, min(limit, more))
+            return gone + expire(self._database, now - keep.dead_letters_age.ns, limit)
+
+    def _size(self) -> int:
+        """The bytes of the database's file that are in use."""
+        pages, free, size = (self._database.rows(f"PRAGMA {name}")[0][0] for name in ("page_count", "freelist_count", "page_size"))
+        return int((pages - free) * size)
+
+    def _idle(self, which: str, value: int, limit: int) -> int:
+        """Forgets groups, those idle longest first."""
+        return self._database.run(
+            f"DELETE FROM groups WHERE fingerprint IN (SELECT fingerprint FROM groups WHERE {which} ORDER BY touched LIMIT ?)",  # noqa: S608  # two constants
+            value, max(limit, 0),
+        )  # fmt: skip
 
     def prune(self, before: int, keep: int, limit: int = 5_000) -> int:
         """How many alerts were forgotten, at most about `limit` a call: those stored before `before` (ns), and the oldest beyond `keep`.
@@ -162,6 +254,11 @@ class AlertStore(Archive):
             f"DELETE FROM alerts WHERE seq IN (SELECT seq FROM alerts WHERE {which} AND seq NOT IN (SELECT seq FROM outbox) "  # noqa: S608  # two constants
             "ORDER BY seq LIMIT ?)", value, max(limit, 0),
         )  # fmt: skip
+
+
+def _letter(output: str, id_: str, attempts: int, reason: str, document: bytes) -> Letter:
+    source = {"output": output, "alert": id_, "attempts": attempts}
+    return Letter(f"{output}/{id_}", "output", reason, msgspec.json.encode(source), document)
 
 
 def _array(texts: Collection[str]) -> str:

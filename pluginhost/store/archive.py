@@ -34,6 +34,22 @@ MIGRATIONS = (
     CREATE TABLE letter_totals (held INTEGER NOT NULL, bytes INTEGER NOT NULL, dropped INTEGER NOT NULL);
     INSERT INTO letter_totals VALUES (0, 0, 0);
     """,
+    """
+    ALTER TABLE groups ADD COLUMN touched INTEGER NOT NULL DEFAULT 0;
+    UPDATE groups SET touched = CAST(strftime('%s', 'now') AS INTEGER) * 1000000000;
+    CREATE INDEX groups_by_touched ON groups (touched);
+    ALTER TABLE outbox ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
+    UPDATE outbox SET size = COALESCE((SELECT LENGTH(document) FROM alerts WHERE alerts.seq = outbox.seq), 0);
+    CREATE TABLE waiting (output TEXT PRIMARY KEY, held INTEGER NOT NULL, bytes INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT INTO waiting SELECT output, COUNT(*), SUM(size) FROM outbox GROUP BY output;
+    CREATE TRIGGER outbox_in AFTER INSERT ON outbox BEGIN
+        INSERT INTO waiting VALUES (NEW.output, 1, NEW.size)
+        ON CONFLICT (output) DO UPDATE SET held = held + 1, bytes = bytes + excluded.bytes;
+    END;
+    CREATE TRIGGER outbox_out AFTER DELETE ON outbox BEGIN
+        UPDATE waiting SET held = held - 1, bytes = bytes - OLD.size WHERE output = OLD.output;
+    END;
+    """,
 )
 
 _COLUMNS = "seq, id, time, created, severity, analyzer, fingerprint, sequence, status, headline, document"
@@ -136,6 +152,11 @@ class Archive:
         found = self._database.rows("""SELECT output, waiting, created FROM (SELECT output, COUNT(*) AS waiting, MIN(seq) AS oldest
                                        FROM outbox GROUP BY output) JOIN alerts ON alerts.seq = oldest""")
         return {output: (waiting, created) for output, waiting, created in found}
+
+    def waiting(self) -> dict[str, tuple[int, int]]:
+        """Per output with something to deliver: how many alerts, and their bytes. Kept as a running sum, so cheap."""
+        found = self._database.rows("SELECT output, held, bytes FROM waiting WHERE held > 0")
+        return {output: (held, size) for output, held, size in found}
 
     def deliveries(self) -> dict[str, tuple[int, int]]:
         """Per output: how many alerts were delivered, how many went to the dead letters."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -90,8 +90,8 @@ class Database:
         with self._told():
             return self._connection.execute(sql, values).fetchall()
 
-    def each(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
-        """The same one by one, for more rows than memory should hold; nothing may be written meanwhile."""
+    def each(self, sql: str, *values: Any) -> Generator[tuple[Any, ...], None, None]:
+        """The same one by one, for more rows than memory should hold; nothing may be written until it is at its end, or closed."""
         with self._told():
             yield from self._connection.execute(sql, values)
 

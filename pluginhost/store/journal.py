@@ -2,7 +2,8 @@
 
 **Appended means durable**: `append` returns after the sync, and a failed one leaves nothing behind. Offsets count rows,
 densely, from 0. One thread at a time calls `append`, `drop` and `close`; `read` may run in others meanwhile and never sees
-a row that is not synced. What rows mean, how they are batched and who may open the folder is the host's business.
+a row that is not synced. What is still needed stays, however old: age only closes a file, so that it may go. What rows mean,
+how they are batched and who may open the folder is the host's business.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ..options import Duration
 from ..problem import Problem
 from .disk import sync_folder
 from .row import Kind, Row, pack
@@ -24,13 +26,15 @@ class Journal:
     """The journal in `folder`, made if it is not there; `Problem` if it is damaged or cannot be opened.
 
     `clock` gives ns. `sync` makes one open file durable; another callable than fdatasync is for tests and benchmarks.
+    A file is closed at `segment_bytes`, or when its first row is `max_age` ns old.
     `end` is the next offset to be given, `torn` how many bytes of a batch cut short by a crash were cut off at opening.
     """
 
     def __init__(
-        self, folder: Path, *, clock: Callable[[], int], segment_bytes: int = 64 << 20, sync: Callable[[int], object] = os.fdatasync
-    ) -> None:
-        self._folder, self._clock, self._segment_bytes, self._sync = folder, clock, segment_bytes, sync
+        self, folder: Path, *, clock: Callable[[], int], segment_bytes: int = 64 << 20, max_age: int = Duration.of("1h").ns,
+        sync: Callable[[int], object] = os.fdatasync,
+    ) -> None:  # fmt: skip
+        self._folder, self._clock, self._segment_bytes, self._max_age, self._sync = folder, clock, segment_bytes, max_age, sync
         self._unclean, self.torn = False, 0
         try:
             if not folder.is_dir():
@@ -85,14 +89,14 @@ class Journal:
             return
         if self._unclean:
             self._cut()
-        if self._segments[-1].first < self.end and self._segments[-1].size >= self._segment_bytes:
+        if self._segments[-1].first < self.end and (self._segments[-1].size >= self._segment_bytes or self._old()):
             self._roll()
         segment, arrival = self._segments[-1], max(self._arrival, self._clock())
         data, places = _packed(rows, self.end, arrival, segment.mark)
         self._write(memoryview(data), segment.size)
         for row, place in zip(rows, places, strict=True):
             segment.note(row.offset, segment.size + place)
-        segment.size, self._arrival = segment.size + len(data), arrival
+        segment.size, self._arrival, segment.since = segment.size + len(data), arrival, segment.since or arrival
         self.end += len(rows)  # last: a reader goes by it
 
     def _write(self, left: memoryview, position: int) -> None:
@@ -110,6 +114,10 @@ class Journal:
     def _cut(self) -> None:
         os.ftruncate(self._file, self._segments[-1].size)
         self._unclean = False
+
+    def _old(self) -> bool:
+        """Whether the newest segment has been filled for long enough."""
+        return self._segments[-1].since > 0 and self._clock() - self._segments[-1].since >= self._max_age
 
     def _roll(self) -> None:
         fresh = Segment.create(self._folder, self.end, self._arrival, self._sync)
@@ -135,8 +143,10 @@ class Journal:
                     raise _not_held(offset, self.start, self.end) from None
                 offset = until
 
-    def drop(self, before: int) -> None:
-        """Unlinks the segments that lie wholly below `before`; the newest stays."""
+    def drop(self, before: int, *, seal: bool = False) -> None:
+        """Unlinks the segments that lie wholly below `before`. The newest is among them if it is old, or with `seal`."""
+        if before >= self.end > self._segments[-1].first and not self._unclean and (seal or self._old()):
+            self._roll()
         while len(self._segments) > 1 and self._segments[1].first <= before:
             self._segments[0].path.unlink(missing_ok=True)
             self._sealed -= self._segments[0].size

@@ -40,6 +40,7 @@ class Segment:
 
     def __init__(self, path: Path, mark: bytes, floor: int, size: int) -> None:
         self.path, self.first, self.mark, self.floor, self.size = path, int(path.stem), mark, floor, size
+        self.since = 0  # the arrival of its first row, once it has one
         self._index, self._lock = [(self.first, _HEAD_BYTES)], threading.Lock()
 
     @classmethod
@@ -112,6 +113,7 @@ class Segment:
                 if found[0].offset != expected:
                     raise corrupt(self.path, position, expected)
                 self.note(expected, position)
+                self.since = self.since or found[0].arrival
                 expected, position, arrival = expected + 1, position + found[2], found[0].arrival
             if self._continues(file, position, expected):
                 raise corrupt(self.path, position, expected)

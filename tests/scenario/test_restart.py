@@ -145,6 +145,21 @@ def test_a_chunk_whose_ack_died_with_the_host_or_its_connection_counts_once(side
     assert headlines(one) == ["a 10", "a 20"]
 
 
+def test_an_http_batch_whose_answer_died_with_its_connection_counts_once(sidecar):
+    one = sidecar()
+    (one.analyzers / "every_tenth.py").write_text(COUNTER)
+    one.start()
+    batch = [{"user": "a", "seq": number} for number in range(10)]
+    one.post_and_reset(batch)
+    one.post(batch)  # the answer was never read: the shipper sends the batch again
+    one.settled()
+    assert headlines(one) == ["a 10"]
+    assert one.status()["counts"]["duplicates"]["duplicates"] == 1
+    one.post(batch)  # the copy was answered: this is another
+    one.settled()
+    assert headlines(one) == ["a 10", "a 20"]
+
+
 def test_an_http_batch_that_is_sent_again_after_a_timeout_counts_once(sidecar):
     one = sidecar()
     (one.analyzers / "every_tenth.py").write_text(COUNTER)

@@ -21,7 +21,7 @@ class Receiver:
         self.events = list[tuple[str, int, dict[str, Any]]]()
         self.packings = set[str]()
         self.metrics = Registry()
-        self._door = Forward(ForwardOptions(port=0, **options), Context("forward", self._accept, self.metrics))
+        self._door = Forward(ForwardOptions(**{"port": 0, **options}), Context("forward", self._accept, self.metrics))
         self._loop = asyncio.new_event_loop()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._loop.run_forever)

@@ -89,6 +89,15 @@ class Sidecar:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read())
 
+    def post_and_reset(self, records, tag="t"):
+        """Posts, and resets the connection once the answer is there, unread."""
+        body = json.dumps(records).encode()
+        with socket.create_connection(("127.0.0.1", self.http), 5) as peer:
+            head = f"POST /v1/ingest/{tag} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            peer.sendall(head.encode() + body)
+            assert select.select([peer], [], [], 10)[0]
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
     def log(self):
         return (self.folder / "log").read_text()
 
@@ -149,10 +158,26 @@ class Sender:
         entries = b"".join(b"\x92\xd7\x00" + struct.pack(">II", second, n) + msgspec.msgpack.encode(one) for n, one in enumerate(records))
         return msgpack.packb([self.tag, entries, {"size": len(records), "chunk": chunk}])
 
-    def send_and_reset(self, records, chunk):
+    def offer(self, records, chunk, part=1.0):
+        """Sends the chunk, or its first part, over a new connection, and waits for nothing."""
+        self.close()
+        self._socket = socket.create_connection(("127.0.0.1", self.port), 5)
+        self.add(records, chunk, part)
+
+    def add(self, records, chunk, part=1.0):
+        """The same, behind what was sent over the connection before."""
+        frame = self._frame(records, None, chunk)
+        self._socket.sendall(frame[: int(len(frame) * part)])
+
+    def reset(self):
+        """Ends the connection without a goodbye."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+    def send_and_reset(self, records, chunk, when=None):
         """Sends the chunk and resets the connection once its ack is there, unread."""
         with socket.create_connection(("127.0.0.1", self.port), 5) as peer:
-            peer.sendall(self._frame(records, None, chunk))
+            peer.sendall(self._frame(records, when, chunk))
             select.select([peer], [], [], 10)
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 

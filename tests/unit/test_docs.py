@@ -14,7 +14,7 @@ import pluginhost
 from pluginhost.engine.gate import check, rows
 from pluginhost.engine.loader import Bundle
 from pluginhost.engine.parts import mappings, names
-from pluginhost.engine.splitter import items
+from pluginhost.engine.splitter import slices
 from pluginhost.events.event import Event
 from pluginhost.host.config import configure
 from pluginhost.match import compile as compile_predicate
@@ -124,7 +124,7 @@ class TestInStep:
         known |= {"worker.0": shards.COUNTS, "output.NAME": delivery.COUNTS}
         table = re.findall(r"^\| (`[a-z]+\.[A-Za-z0-9._`, ]+`) \|", page("operations.md"), re.MULTILINE)
         told = [name.rpartition(".") for cell in table for name in re.findall(r"`([^`]+)`", cell) if name.rpartition(".")[0] in known]
-        assert len(told) == 8
+        assert len(told) == 11
         assert [f"{group}.{name}" for group, _, name in told if name not in known[group]] == []
 
 
@@ -178,6 +178,6 @@ class TestWhere:
         node, warnings = parse_with_warnings(query)
         assert warnings == []
         fits = compile_predicate(node)
-        yes, no = (Event(next(iter(items(rows([json.loads(record)], 10**18, 10**9, "t")))), mappings()) for record in (matching, other))
+        yes, no = (Event(next(iter(slices(rows([json.loads(record)], 10**18, 10**9, "t")))), mappings()) for record in (matching, other))
         assert fits(yes)
         assert not fits(no)

@@ -67,8 +67,8 @@ def test_a_configuration_that_is_not_there_or_wrong_is_told_by_every_command(run
 
 
 def test_a_reset_names_analyzers(run):
-    assert run("reload", "x").exit_code == run("reload", "--reset-state").exit_code == 2
-    assert "name analyzers together with --reset-state" in run("reload", "x").output
+    assert run("reload", "--reset-state").exit_code == 2
+    assert "name the analyzers whose state is to be reset" in run("reload", "--reset-state").output
 
 
 # --- check ---

@@ -14,7 +14,9 @@ from pluginhost.engine.desk import Desk
 from pluginhost.engine.items import Finding, Made, TableUpdate
 from pluginhost.engine.link import Report
 from pluginhost.metrics import Counts
+from pluginhost.options import Size
 from pluginhost.store.alerts import AlertStore
+from pluginhost.store.bounds import Buffer, Keep
 from pluginhost.store.journal import Journal
 from pluginhost.store.row import Kind, Row
 
@@ -40,16 +42,17 @@ def report(position, *findings, chained=(), tables=()):
 class Bench:
     """A desk on real files, with its tasks running."""
 
-    def __init__(self, folder, shards):
+    def __init__(self, folder, shards, buffers=None, keep=Keep(), **bounds):
         self.folder, self.shards, self.frontiers = folder, shards, []
+        self.buffers, self.keep, self.bounds = buffers, keep, bounds
 
     async def __aenter__(self):
         self.journal = Journal(self.folder / "journal", clock=lambda: 7)
-        self.store = AlertStore(self.folder / "alerts.db", clock=lambda: 10**18)
+        self.store = AlertStore(self.folder / "alerts.db", clock=lambda: 10**18, buffers=self.buffers, keep=self.keep)
         self.counts = Counts(*desk.COUNTS)
         self.committer = Committer(self.journal, Counts(*committer.COUNTS), most=1 << 30)
         self.desk = Desk(self.store, self.committer, self.counts, shards=self.shards, route=lambda one, _: [f"to-{one.analyzer}"],
-                         clock=lambda: 10**18, observer="me", told=self.frontiers.append)  # fmt: skip
+                         clock=lambda: 10**18, observer="me", told=self.frontiers.append, **self.bounds)  # fmt: skip
         for row in self.journal.read(max(self.desk.frontier, self.journal.start)):
             self.desk.seen(row)
         self.committer.watchers.append(self.desk.seen)
@@ -175,3 +178,65 @@ async def test_rejections_that_were_durable_but_not_kept_yet_are_found_at_the_ne
         await one.desk.report(0, report(1))
         assert await one.desk.passed(0, 5)
         assert [letter.reason for letter in one.store.dead_letters(10)] == ["not_a_map"]
+
+
+@asynchronous
+async def test_while_an_output_is_full_nothing_is_committed_and_no_more_is_listened_to(tmp_path):
+    async with Bench(tmp_path, 2, {"to-a": Buffer(max_bytes=Size(1), when_full="push_back")}, held=2_000) as one:
+        await one.rows(100)
+        await one.desk.report(1, report(100))
+        await one.desk.report(0, report(1, finding(0)))
+        assert await one.desk.passed(0, 5)
+        reports = asyncio.ensure_future(one.desk.report(0, report(20, *(finding(n) for n in range(1, 20)))))
+        await asyncio.sleep(0.05)  # these wait for their commit, so the next ones must not be taken
+        more = asyncio.ensure_future(one.desk.report(0, report(40, *(finding(n) for n in range(20, 40)))))
+        await asyncio.sleep(0.1)
+        assert (reports.done(), more.done(), one.desk.frontier, one.counts["pushed_back"]) == (True, False, 1, 1)
+        one.store.settle("to-a", done=[1])
+        assert await one.desk.passed(19, 5)
+        await asyncio.sleep(0.05)
+        assert (more.done(), one.desk.frontier) == (True, 20)
+        for _ in range(2):
+            one.store.settle("to-a", done=range(1, 100))
+            await asyncio.sleep(0.6)
+        assert one.desk.frontier == 40
+        assert len(one.store.since(0, 100)) == 40
+
+
+@asynchronous
+async def test_a_desk_that_is_released_listens_whatever_waits(tmp_path):
+    async with Bench(tmp_path, 1, {"to-a": Buffer(max_bytes=Size(1), when_full="push_back")}, held=10) as one:
+        await one.rows(9)
+        for number in range(3):
+            stuck = asyncio.ensure_future(one.desk.report(0, report(number + 1, finding(number))))
+            await asyncio.sleep(0.05)
+        assert not stuck.done()
+        one.desk.release()
+        await stuck
+
+
+@asynchronous
+async def test_no_more_dead_letters_wait_for_the_desk_than_are_kept(tmp_path):
+    async with Bench(tmp_path, 1, keep=Keep(dead_letters=3)) as one:
+        for number in range(10):
+            await one.committer.append([Row(Kind.RECORDS, b"%d" % number, rejected=(("not_a_map", 0, 1),))])
+        assert len(one.desk._letters) == 3
+        await one.desk.report(0, report(10))
+        assert await one.desk.passed(9, 5)
+        assert [letter.body for letter in one.store.dead_letters(10)] == [b"9", b"8", b"7"]
+
+
+@asynchronous
+async def test_what_overflows_is_told_when_it_begins_and_when_it_ends(tmp_path, caplog):
+    async with Bench(tmp_path, 1, {"to-a": Buffer(max_bytes=Size(200), when_full="dead_letter")}) as one:
+        await one.rows(9)
+        for number in range(5):
+            await one.desk.report(0, report(number + 1, finding(number)))
+            assert await one.desk.passed(number, 5)
+        assert one.counts["overflowed"] == 4
+        one.store.settle("to-a", done=[1])
+        await one.desk.report(0, report(6))
+        assert await one.desk.passed(5, 5)
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["as much waits for output to-a as may; alerts for it go to the dead letters from now on",
+                    "output to-a has room again; 4 alerts for it went to the dead letters"]  # fmt: skip

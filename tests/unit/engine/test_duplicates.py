@@ -8,19 +8,21 @@ import itertools
 import pytest
 
 from pluginhost.engine import duplicates
-from pluginhost.engine.duplicates import KEEP, Duplicates
+from pluginhost.engine.duplicates import Duplicates
 from pluginhost.inputs.port import Carried, Line
 from pluginhost.metrics import Counts
 from pluginhost.problem import Busy
+from pluginhost.store.bounds import Keep
 from pluginhost.store.row import Kind, Row
 
+KEEP = Keep().duplicates_age.ns
 KEY = ("forward", "10.0.0.1", "t", b"id")
 
 
 class Bench:
-    def __init__(self):
+    def __init__(self, **keep):
         self.now, self.offsets, self.counts = KEEP, itertools.count(), Counts(*duplicates.COUNTS)
-        self.known = Duplicates(self.counts, lambda: self.now)
+        self.known = Duplicates(self.counts, lambda: self.now, Keep(**keep))
 
     async def send(self, carried, key=KEY):
         async def store():
@@ -122,12 +124,20 @@ def test_it_forgets_after_its_time_and_after_a_restart_everything_was_unanswered
     asyncio.run(scene())
 
 
-def test_it_is_bounded(monkeypatch):
+def test_it_is_bounded():
     async def scene():
-        monkeypatch.setattr(duplicates, "MOST", 3)
-        one = Bench()
+        one = Bench(duplicates=3)
         for number in range(5):
             await one.send(way(ended=True), (*KEY[:3], b"%d" % number))
         assert [await one.send(way(ended=True), (*KEY[:3], b"%d" % number)) for number in (4, 0)] == [4, 5]
+
+    asyncio.run(scene())
+
+
+def test_a_long_tag_or_id_takes_no_more_room_than_a_short_one():
+    async def scene():
+        one = Bench()
+        await one.send(way(ended=True), ("http", "peer", "t" * 100_000, b"i" * 100_000))
+        assert [len(key) for key in one.known._known] == [16]
 
     asyncio.run(scene())

@@ -73,6 +73,24 @@ def test_an_answer_is_lost_with_a_line_that_ends_before_it_or_is_reset(answered,
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_chunk_that_was_refused_is_not_tried_again_once_its_sender_is_gone(reset):
+    async def scene():
+        async with door() as (made, host, counts):
+            host.busy = True
+            _, writer = await asyncio.open_connection(*made.address.rsplit(":", 1))
+            writer.write(FRAME)
+            await until(lambda: counts["busy"] == 1)
+            hang_up(writer, reset)
+            await writer.wait_closed()
+            host.busy, host.carried = False, None  # by now its copy may have been taken over another line
+            host.go.set()
+            await asyncio.sleep(0.1)
+            assert host.carried is None
+
+    asyncio.run(scene())
+
+
 def test_an_answer_is_lost_when_we_give_up_on_it():
     async def scene():
         from pluginhost.options import Duration

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 
 import pytest
 
@@ -59,6 +61,47 @@ def test_an_answer_that_was_written_is_not_lost_whatever_happens_then():
             writer.close()
             await asyncio.sleep(0.05)
             assert not carried.lost
+
+    asyncio.run(scene())
+
+
+def reset(writer):
+    """Ends the connection with a RST, as a peer does that has crashed, or does not read what was said."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.close()
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_an_answer_is_lost_by_a_reset_also_after_it_was_written(read):
+    async def scene():
+        async with door() as (made, host):
+            reader, writer = await post(made, b'{"a":1}')
+            await until(lambda: host.taken)
+            ((_, carried),) = host.taken
+            host.go.set()
+            await until(lambda: carried.written)
+            if read:
+                assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+            assert not carried.lost
+            reset(writer)
+            await until(lambda: carried.lost)
+
+    asyncio.run(scene())
+
+
+def test_a_reset_of_a_line_loses_its_own_answers_only():
+    async def scene():
+        async with door() as (made, host):
+            host.go.set()
+            lines = [await post(made, b'{"a":%d}' % number) for number in range(2)]
+            for reader, _ in lines:
+                await reader.readline()
+            reset(lines[0][1])
+            first, second = host.taken[0][1], host.taken[1][1]
+            await until(lambda: first.lost or second.lost)
+            await asyncio.sleep(0.05)
+            assert first.lost is not second.lost
+            lines[1][1].close()
 
     asyncio.run(scene())
 

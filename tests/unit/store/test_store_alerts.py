@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 from pluginhost.problem import Problem
-from pluginhost.store.alerts import AlertStore, Bounds, Commit, DeadLetter, Letter, LetterTotals, NewAlert, OutboxRow, Summary
+from pluginhost.store.alerts import AlertStore, Commit, DeadLetter, Keep, Letter, LetterTotals, NewAlert, OutboxRow, Stored, Summary
 
 
 class Clock:
@@ -46,7 +46,7 @@ def test_one_commit_brings_positions_groups_alerts_outbox_and_letters(store, clo
     clock.now = 42
     fresh = store.commit(Commit(positions={0: 7, 1: 9}, groups={"f-a": b"state"}, alerts=[alert("a"), alert("b", outputs=("es",))],
                                 letters=[Letter("l", "input", "not a map", b'{"tag":"t"}', b"\x00\xff")]))  # fmt: skip
-    assert fresh == ("a", "b")
+    assert fresh == Stored(("a", "b"))
     store.close()
     store = AlertStore(tmp_path / "alerts.db", clock=clock)
     assert store.positions() == {0: 7, 1: 9}
@@ -65,7 +65,7 @@ def test_one_commit_brings_positions_groups_alerts_outbox_and_letters(store, clo
 def test_a_known_alert_brings_nothing_with_it(store):
     store.commit(Commit(alerts=[alert("a")]))
     store.settle("es", done=[1])
-    assert store.commit(Commit(positions={0: 8}, alerts=[alert("a", outputs=("es", "new")), alert("b"), alert("b")])) == ("b",)
+    assert store.commit(Commit(positions={0: 8}, alerts=[alert("a", outputs=("es", "new")), alert("b"), alert("b")])).fresh == ("b",)
     assert store.positions() == {0: 8}
     assert (waiting(store, "es"), waiting(store, "back"), waiting(store, "new")) == (["b"], ["a", "b"], [])
     assert store.count() == 2
@@ -151,7 +151,7 @@ def letters(*numbers, size=10):
 
 
 def test_dead_letters_are_bounded_in_number_and_the_oldest_go(tmp_path, clock):
-    store = AlertStore(tmp_path / "a.db", clock=clock, bounds=Bounds(count=3, bytes=1_000))
+    store = AlertStore(tmp_path / "a.db", clock=clock, keep=Keep(dead_letters=3, dead_letters_bytes=1_000))
     store.commit(Commit(letters=letters(1, 2)))
     store.commit(Commit(letters=letters(2, 3, 4, 5)))
     assert ids(store.dead_letters(10)) == ["5", "4", "3"]
@@ -160,7 +160,7 @@ def test_dead_letters_are_bounded_in_number_and_the_oldest_go(tmp_path, clock):
 
 
 def test_dead_letters_are_bounded_in_bytes(tmp_path, clock):
-    store = AlertStore(tmp_path / "a.db", clock=clock, bounds=Bounds(count=100, bytes=35))
+    store = AlertStore(tmp_path / "a.db", clock=clock, keep=Keep(dead_letters=100, dead_letters_bytes=35))
     store.commit(Commit(letters=[*letters(1, 2, 3), *letters(4, size=20)]))
     assert ids(store.dead_letters(10)) == ["4", "3"]
     store.commit(Commit(letters=letters(5, size=36)))
