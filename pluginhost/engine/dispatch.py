@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from ..events.aliases import heads
+from ..events.aliases import heads, tops
 from ..events.ecs import ADDRESSES
-from ..events.event import RECORD, Event
+from ..events.event import READING, RECORD, Event, addressed
 from ..events.frozen import frozen
 from ..events.keys import key_bytes, key_group
 from ..events.mapping import Mapping, Mappings
@@ -20,7 +20,7 @@ from ..events.projection import CODECS, projection
 from ..events.slice import Batch, Slice
 from ..match.compiler import expressions
 from ..match.index import Index
-from ..match.tree import EVERYTHING
+from ..match.tree import ANY_FIELD, EVENT_TIME, EVERYTHING
 from ..match.tree import fields as fields_of
 from ..wire.records import reader
 from .items import Result
@@ -96,8 +96,8 @@ def judge(units: Sequence[Unit], numbers: Sequence[int], mappings: Mappings, kin
     writer = _Writer(units, numbers, mine is not None, kinds, codec)
     text = "\n".join(writer.lines())
     names = {"Event": Event, "Result": Result, "CONTAINED": CONTAINED, "mappings": mappings, "mine": mine, "key_group": key_group,
-             "note": note, "rare": rare, "frozen": frozen, "RECORD": RECORD,
-             "decode": reader(codec), **writer.names}  # fmt: skip
+             "note": note, "rare": rare, "frozen": frozen, "RECORD": RECORD, "READING": READING,
+             "decode": reader(codec), "read": mappings.read, "addressed": addressed, **writer.names}  # fmt: skip
     exec(text, names)  # noqa: S102 - the text is made here, from names only
     made: Judge = names["judge"]
     return made
@@ -112,11 +112,14 @@ class _Writer:
         named = asked | {name for unit in units for name in unit.named}
         self._hand = at_hand(named, kinds)
         self._partly = codec in CODECS and len(self._hand) == len(named) <= _FEW
+        self._planned: list[str] = []
         if not self._partly:
             self._hand = [field for field in self._hand if field in asked]
-        self._wheres = expressions(wheres, {field: f"g{n}" for n, field in enumerate(self._hand)})
-        self.names: dict[str, Any] = dict(self._wheres.names)
-        self.names |= {f"name{n}": field for n, field in enumerate(self._hand)}
+            self._planned = sorted(asked - {*self._hand, ANY_FIELD, EVENT_TIME})
+        self._held = [*self._hand, *self._planned]
+        self._wheres = expressions(wheres, {field: f"g{n}" for n, field in enumerate(self._held)})
+        self.names: dict[str, Any] = {**self._wheres.names, "own": tops(self._planned)}
+        self.names |= {f"name{n}": field for n, field in enumerate(self._held)}
         for number, unit in enumerate(units):
             self.names[f"unit{number}"], self.names[f"Cell{number}"] = unit, unit.cell_type
         for number, fields in enumerate(self._keys):
@@ -136,7 +139,7 @@ class _Writer:
             "def judge(batch, places, state, memories, result):",
             "    state.now = batch.arrival",
             "    note[0], now, latest, data, indices = batch.offset, batch.arrival, batch.latest, batch.data, batch.indices",
-            "    starts, ends, times, keys = batch.starts, batch.ends, batch.times, batch.keys or {}",
+            "    starts, ends, times, keys, tag = batch.starts, batch.ends, batch.times, batch.keys or {}, batch.tag",
             *(f"    columns{n} = keys.get(fields{n})" for n in range(len(self._keys))),
             *(line for n, unit in enumerate(self._units) for line in self._before(n, unit)),
             "    try:",
@@ -160,19 +163,29 @@ class _Writer:
         ]
 
     def _event(self) -> list[str]:
-        """Decodes what is asked for, and makes the event that knows it."""
-        known = ", ".join(f"name{n}: g{n}" for n in range(len(self._hand)))
+        """Reads what is asked for, and makes the event that knows it."""
+        known = [f"name{n}: g{n}" for n in range(len(self._held))]
         if self._partly:
             made = ["raw = data[starts[place]:ends[place]]", "try: p = project(raw)", "except (ValueError, RecursionError): p = odd(raw)",
                     *(f"if (g{n} := p.g{n}).__class__ is not str: g{n} = frozen(g{n})" for n in range(len(self._hand)))]  # fmt: skip
-        elif self._hand:
-            made = ["record = decode(data[starts[place]:ends[place]])", "find, known = record.get, {RECORD: record}",
+        elif self._held:
+            made = ["record = decode(data[starts[place]:ends[place]])", "find = record.get",
                     *(f"if (g{n} := find(name{n}, MISSING)).__class__ is not str: g{n} = frozen(g{n})" for n in range(len(self._hand)))]
-            known = ", ".join(["RECORD: record", *([known] if known else [])])
+            known.append("RECORD: record")
         else:
             made = []
-        made += [f"event = f = Event(batch, mappings, time, {{{known}}}, place)", "get, values = event.get, event.values"]
+        if self._planned:
+            made += ["reading = read(tag, record)", "find = reading.get if own.isdisjoint(record) else reading.whole"]
+            made += [self._read(n, field) for n, field in enumerate(self._planned, len(self._hand))]
+            known.append("READING: reading")
+        made += [f"event = f = Event(batch, mappings, time, {{{', '.join(known)}}}, place)", "get, values = event.get, event.values"]
         return [" " * 16 + line for line in made]
+
+    def _read(self, n: int, field: str) -> str:
+        """Reads a field by the record's mapping; only if it stands there under its own name has that to be looked for."""
+        if field in ADDRESSES:
+            return f"g{n} = addressed(find(record, name{n}))"
+        return f"if (g{n} := find(record, name{n})).__class__ is not str: g{n} = frozen(g{n})"
 
     def _before(self, n: int, unit: Unit) -> list[str]:
         made = [f"    memory, seen{n} = memories[{n}], 0", f"    memory{n} = memory"]
@@ -186,7 +199,7 @@ class _Writer:
     def _key(self, n: int, fields: tuple[str, ...]) -> list[str]:
         """Reads a key, if any of those whom it is for wants the record."""
         asked = " or ".join(f"wanted{number}" for number, unit in enumerate(self._units) if unit.key == fields and not unit.pinned)
-        value = f"g{self._hand.index(fields[0])}" if fields[0] in self._hand else f"get({fields[0]!r}, MISSING)"
+        value = f"g{self._held.index(fields[0])}" if fields[0] in self._held else f"get({fields[0]!r}, MISSING)"
         made = [f"if columns{n} is not None: k{n} = columns{n}[place]"]
         if len(fields) == 1:
             made += ["else:", f"    k{n} = memo{n}.get(x) if (x := {value}).__class__ is str else None",

@@ -9,7 +9,7 @@ import msgspec
 from ..events.slice import Batch, Slice
 from ..problem import Place
 
-__all__ = ["Failure", "Finding", "Item", "Made", "Result", "TableUpdate", "Tick"]
+__all__ = ["Failure", "Finding", "Item", "Made", "PlanCost", "Result", "TableUpdate", "Tick"]
 
 
 class Tick(msgspec.Struct, frozen=True, tag=True):
@@ -71,6 +71,22 @@ class Failure(msgspec.Struct, frozen=True):
     offset: int
     index: int
     count: int = 1
+
+
+class PlanCost(msgspec.Struct, frozen=True, array_like=True):
+    """What the records of one kind cost: how many were passed over undecoded, and how many judged.
+
+    `tag` is the first tag of the kind. `whole` names the analyzers (ten at most) that must be asked about every record, `because` says
+    why the others are judged too where it is not them.
+    """
+
+    tag: str
+    codec: str
+    passed: int
+    judged: int
+    analyzers: int
+    whole: list[str]
+    because: str
 
 
 class Result(msgspec.Struct):

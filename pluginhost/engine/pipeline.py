@@ -8,6 +8,7 @@ raises hurts only itself.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, MutableSequence, Sequence
+from itertools import islice
 from types import GeneratorType
 from typing import Any
 from zlib import crc32
@@ -25,7 +26,7 @@ from ..events.mapping import Mappings
 from ..events.slice import Batch, Slice
 from ..match.index import Index
 from .dispatch import CONTAINED
-from .items import Failure, Finding, Item, Made, Result, TableUpdate, Tick
+from .items import Failure, Finding, Item, Made, PlanCost, Result, TableUpdate, Tick
 from .loader import place_of
 from .plan import Plan
 from .state import Memory, ShardState
@@ -37,6 +38,7 @@ HOPS = 4
 """How often a record may be derived from a derived one."""
 
 _OUTPUTS = 1000  # more alerts or records than this from one call are nonsense
+_TOLD = 50
 _TAGS = 4096  # tags are the sender's to invent: the table of who wants which is dropped when it grows past this
 
 
@@ -68,6 +70,7 @@ class Pipeline:
         self._places = {unit.name: place for place, unit in enumerate(units)}
         self._plans: dict[tuple[str, str], Plan] = {}
         self._alike: dict[object, Plan] = {}
+        self._counted = set(units)
 
     def _ours(self, group: int) -> bool:
         return self._mine is None or self._mine[group]
@@ -86,12 +89,22 @@ class Pipeline:
                 state.pending.append(item)
         return result
 
+    def counted(self) -> set[Unit]:
+        """The units whose counters may differ from when this was last asked; all of them at first."""
+        counted, self._counted = self._counted, set()
+        return counted
+
+    def costs(self) -> list[PlanCost]:
+        """What the records of each kind have cost so far; at most `_TOLD` kinds, those seen first."""
+        return [plan.cost() for plan in islice(self._alike.values(), _TOLD)]
+
     def _batch(self, state: ShardState, batch: Batch, result: Result) -> None:
         plan = self._plan(batch.tag, batch.codec)
         if batch.offset in self._skipped:
             for place in range(len(batch)):
                 self.careful(state, batch.slice(place), result)
         else:
+            self._counted.update(plan.written)
             plan.run(state, batch, result)
 
     def _plan(self, tag: str, codec: str) -> Plan:
@@ -158,6 +171,7 @@ class Pipeline:
     def unkeyed(self, unit: Unit, raw: bytes) -> None:
         """Counts a record that has not the unit's key, in one shard only."""
         unit.unkeyed += self._ours(self.home(raw))
+        self._counted.add(unit)
 
     def _tick(self, state: ShardState, tick: Tick, result: Result) -> None:
         state.watermark = max(state.watermark, tick.watermark)
@@ -169,6 +183,7 @@ class Pipeline:
 
     def _call(self, state: ShardState, memory: Memory, cell: Any, key: bytes, origin: _Origin, result: Result) -> None:
         unit = memory.unit
+        self._counted.add(unit)
         if self._skips and (unit.name, origin.offset, origin.index) in self._skips:
             unit.failed += 1
             return
@@ -227,6 +242,7 @@ class Pipeline:
 
     def _blamed(self, unit: Unit, error: BaseException, origin: _Origin, result: Result) -> None:
         unit.failed += 1
+        self._counted.add(unit)
         if result.failures and result.failures[-1].analyzer == unit.name:
             last = result.failures[-1]
             result.failures[-1] = msgspec.structs.replace(last, count=last.count + 1)

@@ -8,7 +8,7 @@ from ..events.mapping import Mappings
 from ..events.slice import Batch
 from ..match.index import Index
 from .dispatch import Rare, judge
-from .items import Result
+from .items import PlanCost, Result
 from .scan import scan
 from .state import ShardState
 from .unit import Unit
@@ -22,30 +22,36 @@ _WRITTEN = 48
 class Plan:
     """How records are judged for `here`, the analyzers that want their tag, with their places in the trace.
 
-    `whole` names those that must be asked about every record; where there are none, most records are passed over by a scan.
+    `written` are those that one function calls. Where none of all must be asked about every record, most are passed over by a scan.
     """
 
     def __init__(self, here: Sequence[tuple[int, Unit]], mappings: Mappings, codec: str, tag: str, mine: Sequence[bool] | None,
                  note: object, rare: Rare) -> None:  # fmt: skip
         kinds, units = mappings.of(tag), [unit for _, unit in here]
         index = Index([unit.where for unit in units])
-        self.whole = [units[n].name for n in index.always]
         self._scan = scan(index, kinds, codec) if units else None
         written = range(len(here)) if len(here) <= _WRITTEN else index.always[:_WRITTEN]
-        self._units = [units[n] for n in written]
-        self._judge = judge(self._units, [here[n][0] for n in written], mappings, kinds, codec, mine, note, rare) if written else None
+        self.written = [units[n] for n in written]
+        self._judge = judge(self.written, [here[n][0] for n in written], mappings, kinds, codec, mine, note, rare) if written else None
         self._many = [units[n] for n in sorted(set(range(len(here))) - set(written))]
         self._index = Index([unit.where for unit in self._many]) if self._many else None
-        self._rare = rare
-        self.passed = self.judged = 0
+        self._rare, self._tag, self._codec = rare, tag, codec
+        self._whole = [units[n].name for n in index.always]
+        self._passed = self._judged = 0
+
+    def cost(self) -> PlanCost:
+        """What it has cost so far."""
+        because = "" if self._scan is not None or self._whole or not self.written else "what they ask for may stand anywhere in these records"
+        count = len(self.written) + len(self._many)
+        return PlanCost(self._tag, self._codec, self._passed, self._judged, count, self._whole[:10], because)
 
     def run(self, state: ShardState, batch: Batch, result: Result) -> None:
         """Judges the records of a batch."""
         places: Sequence[int] = range(len(batch)) if self._scan is None else self._scan(batch)
-        self.judged += len(places)
-        self.passed += len(batch) - len(places)
+        self._judged += len(places)
+        self._passed += len(batch) - len(places)
         if self._judge is not None:
-            self._judge(batch, places, state, [state.memory(unit) for unit in self._units], result)
+            self._judge(batch, places, state, [state.memory(unit) for unit in self.written], result)
         if self._index is not None:
             for place in places:
                 self._rare.chosen(state, batch.slice(place), self._index, self._many, result)

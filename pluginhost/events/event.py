@@ -21,7 +21,7 @@ from .frozen import FrozenDict, frozen
 from .mapping import Mappings, Reading
 from .slice import Batch, Slice
 
-__all__ = ["RECORD", "Event", "MissingField", "slice_of"]
+__all__ = ["READING", "RECORD", "Event", "MissingField", "addressed", "slice_of"]
 
 
 class MissingField(KeyError):
@@ -35,7 +35,7 @@ class MissingField(KeyError):
         return f"the record has no field `{self.field}`; event.get(`{self.field}`) gives None instead"
 
 
-RECORD, _READING, _TEXTS, _METADATA = (object() for _ in range(4))
+RECORD, READING, _TEXTS, _METADATA = (object() for _ in range(4))
 """Under these an event keeps, beside the fields, what else was read of it (the decoded record, …); no field has such a name."""
 
 
@@ -97,11 +97,7 @@ class Event(msgspec.Struct, frozen=True, eq=False, gc=False):
         value = lookup(record, field)
         if value is MISSING:
             value = iso(self.time) if field == "@timestamp" else self._plan().get(record, field)
-        if field in ADDRESSES:
-            value = [_shortest(item) for item in value] if isinstance(value, list) else _shortest(value)
-        if isinstance(value, (dict, list)):
-            value = frozen(value)
-        self._known[field] = value
+        value = self._known[field] = addressed(value) if field in ADDRESSES else frozen(value)
         return value
 
     def _decoded(self) -> dict[str, Any]:
@@ -111,9 +107,9 @@ class Event(msgspec.Struct, frozen=True, eq=False, gc=False):
         return record
 
     def _plan(self) -> Reading:
-        reading: Reading | None = self._known.get(_READING)
+        reading: Reading | None = self._known.get(READING)
         if reading is None:
-            reading = self._known[_READING] = self._mappings.read(self._of.tag, self._decoded())
+            reading = self._known[READING] = self._mappings.read(self._of.tag, self._decoded())
         return reading
 
     # --- the record beside its fields ---
@@ -203,8 +199,11 @@ def slice_of(event: Event) -> Slice:
     return of.slice(event._place) if isinstance(of, Batch) else of  # noqa: SLF001 - see above
 
 
-def _shortest(value: Any) -> Any:
-    return (canonical(value) or value) if isinstance(value, str) else value
+def addressed(value: Any) -> Any:
+    """What a field of addresses holds: each in its shortest form, whatever is none as it is, nothing that can be altered."""
+    if isinstance(value, str):
+        return canonical(value) or value
+    return frozen([(canonical(item) or item) if isinstance(item, str) else item for item in value] if isinstance(value, list) else value)
 
 
 def _metadata(own: bytes, group: bytes) -> dict[str, Any]:

@@ -23,7 +23,7 @@ import msgspec
 
 from ..problem import Problem
 from .aliases import alias, first, heads, message, tops
-from .fields import MISSING
+from .fields import MISSING, lookup
 
 __all__ = ["Example", "Keys", "Line", "Mapping", "Mappings", "Reading", "Record"]
 
@@ -157,6 +157,11 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
             if value is not MISSING:
                 return value
         return alias(record, field)
+
+    def whole(self, record: Record, field: str) -> Any:
+        """The same for any record: its own field comes first."""
+        value = lookup(record, field)
+        return self.get(record, field) if value is MISSING else value
 
 
 _Step = tuple[str | None, str | None, frozenset[str], Callable[[str], bool] | None, Mapping, Reading]

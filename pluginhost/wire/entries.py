@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Sequence
 from itertools import accumulate
 from operator import attrgetter, sub
-from struct import unpack
+from struct import Struct, unpack
 from typing import Any, Final
 
 import msgpack
@@ -31,7 +31,9 @@ REASONS: Final = ("cut_off", "garbage", "not_an_entry", "not_a_map", "not_a_time
 TOO_MANY: Final = "too_many_entries"
 
 _LEAST = 3  # bytes of the shortest entry, 92 00 80
-_BLOCK = 4  # records looked through at once for deep nesting
+_EVENT_TIME = b"\x92\xd7\x00"  # how an entry with an EventTime begins; eight bytes of time follow, and then the record
+_SECONDS = Struct(">3xIIx")
+_MAPS = bytes(byte for byte in range(256) if is_map(byte))
 _CODE, _DATA = attrgetter("code"), attrgetter("data")
 
 
@@ -94,6 +96,8 @@ def _bounds(data: bytes, most: int) -> tuple[list[int], str]:
 def _fast(data: bytes, count: int, depth: int) -> Split | None:
     """All of `data` at once, if it is `count` ordinary entries."""
     whole = b"\xdd" + count.to_bytes(4, "big") + data
+    if data.startswith(_EVENT_TIME):
+        return _stamped(data, whole, depth)
     try:
         if is_array(data[content(data)[0]]):
             pairs = _PAIRED.decode(whole)
@@ -115,6 +119,24 @@ def _fast(data: bytes, count: int, depth: int) -> Split | None:
     return Split(Columns(array("I", starts), array("I", ends), at))
 
 
+def _stamped(data: bytes, whole: bytes, depth: int) -> Split | None:
+    """The same for entries `[EventTime, record]`: where one ends is all that has to be found, the rest stands at fixed places."""
+    try:
+        ends = list(accumulate(map(len, _RAWS.decode(whole))))
+    except (ValueError, RecursionError):
+        return None
+    begins = [0, *ends[:-1]]
+    heads = b"".join([data[begin : begin + 12] for begin in begins])
+    plain = len(heads) == 12 * len(ends) and all(heads[at::12].count(byte) == len(ends) for at, byte in enumerate(_EVENT_TIME))
+    if not plain or heads[11::12].translate(None, _MAPS):
+        return None
+    at = [second * times.SECOND + ns for second, ns in _SECONDS.iter_unpack(heads)]
+    starts = [begin + 11 for begin in begins]
+    if max(at) >= min(MARKERS) * times.SECOND or _may_nest_deeper(data, starts, ends, depth):
+        return None
+    return Split(Columns(array("I", starts), array("I", ends), array("q", at)))
+
+
 def _all_times(given: Sequence[Any]) -> array[int] | None:
     """The times of stamps that are all alike and all good."""
     kinds = set(map(type, given))
@@ -133,8 +155,9 @@ def _all_times(given: Sequence[Any]) -> array[int] | None:
 def _may_nest_deeper(data: bytes, starts: Sequence[int], ends: Sequence[int], depth: int) -> bool:
     """Whether a record nests deeper than `depth`: so many bytes that may open a map or list must stand in it."""
     openers = data.translate(records.OPENERS)
-    for first in range(0, len(starts), _BLOCK):
-        last = min(first + _BLOCK, len(starts))
+    size = max(depth // 8, 1)  # looked through at once: an entry and its map are two openers, and times and texts hold bytes like them
+    for first in range(0, len(starts), size):
+        last = min(first + size, len(starts))
         if openers.count(1, starts[first], ends[last - 1]) > depth and any(
             records.nests_deeper("msgpack", data[starts[index] : ends[index]], depth) for index in range(first, last)
         ):
