@@ -190,7 +190,7 @@ class _Writer:
     def _before(self, n: int, unit: Unit) -> list[str]:
         made = [f"    memory, seen{n} = memories[{n}], 0", f"    memory{n} = memory"]
         if unit.stateful:
-            made += [f"    find{n}, wake{n}, changed{n} = memory.cells.get, memory.wake, memory.changed.add",
+            made += [f"    find{n}, wake{n}, changed{n} = memory.cells.get, memory.wake, memory.changed.append",
                      f"    oldest{n}, saved{n} = now - {unit.idle}, memory.saved"]  # fmt: skip
         else:
             made += [f"    cell{n} = memory.stateless"]

@@ -25,12 +25,12 @@ class Memory:
     """What one analyzer remembers in one shard: a cell for each of its keys, live or still packed.
 
     `tables` are its live tables by parameter, `put` collects by table what it publishes. `changed` and `removed` are the keys whose
-    cells differ from the store's: whoever touches a cell that was not touched after `saved` (ns) adds its key.
+    cells differ from the store's: whoever touches a cell that was not touched after `saved` (ns) notes its key, perhaps twice.
     """
 
     def __init__(self, unit: Unit, tables: dict[str, Rows], cells: Cells) -> None:
         self.cells = cells
-        self.changed: set[bytes] = set()
+        self.changed: list[bytes] = []
         self.removed: set[bytes] = set()
         self.saved = 0
         self._bind(unit, tables)
@@ -54,7 +54,7 @@ class Memory:
         for key, packed in self.cells.items():
             if isinstance(packed, tuple):
                 self.cells[key] = packed[0], self.unit.migrated(dict(zip(names, unpack(packed[1]), strict=False)))
-        self.changed |= self.cells.keys()
+        self.changed += self.cells
 
     def packed(self, key: bytes) -> Packed:
         """(touched, blob) of a key that is there."""
@@ -65,10 +65,12 @@ class Memory:
         """The live cell of `key`; a fresh one if there is none or it has outlived itself."""
         found = self.cells.get(key)
         alive = found is not None and _touched(found) + self.unit.idle >= now
-        self.changed.add(key)
         if alive and isinstance(found, Cell):
+            if found.touched <= self.saved:
+                self.note(key)
             found.touched = now
             return found
+        self.note(key)
         if found is None:
             self._make_room(now)
         made = self.cells[key] = self.unit.cell(found[1] if alive and isinstance(found, tuple) else None, now, self.tables)
@@ -76,6 +78,12 @@ class Memory:
         if self._oldest is not None:
             heapq.heappush(self._oldest, (now, key))
         return made
+
+    def note(self, key: bytes) -> None:
+        """Notes that the cell of `key` is about to differ from the store's."""
+        self.changed.append(key)
+        if len(self.changed) > 2 * len(self.cells) + 4096:  # no checkpoint for long, and the same keys again and again
+            self.changed[:] = set(self.changed)
 
     def _make_room(self, now: int) -> None:
         """For one more key: lets go of the oldest where there are too many, and of what it finds too old; called once per new key."""
@@ -93,7 +101,6 @@ class Memory:
 
     def _remove(self, key: bytes) -> None:
         del self.cells[key]
-        self.changed.discard(key)
         self.removed.add(key)
 
     def _longest_idle(self) -> bytes:
@@ -165,7 +172,8 @@ class ShardState:
 
     def changes(self) -> tuple[list[tuple[str, bytes, int, bytes]], list[tuple[str, bytes]]]:
         """(analyzer, key, touched, blob) of what changed and (analyzer, key) of what was removed since this was last asked."""
-        changed = [(name, key, *memory.packed(key)) for name, memory in sorted(self.memories.items()) for key in sorted(memory.changed)]
+        changed = [(name, key, *memory.packed(key)) for name, memory in sorted(self.memories.items())
+                   for key in sorted(memory.cells.keys() & memory.changed)]  # fmt: skip
         removed = self._forgotten | {(name, key) for name, memory in self.memories.items() for key in memory.removed}
         removed -= {(name, key) for name, key, _, _ in changed}
         for memory in self.memories.values():

@@ -10,6 +10,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import time
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import IO, Any, Literal
@@ -72,6 +73,7 @@ class Host:
     def __init__(self, configured: Configured, *, clock: Callable[[], int], rng: Random) -> None:
         self.configured, self._clock, self._rng = configured, clock, rng
         self.config, self.data = configured.config, configured.data
+        self._began = clock() - time.monotonic_ns()
         self.metrics = Registry()
         self._lock = self._locked()
         self._check_shards()
@@ -82,7 +84,7 @@ class Host:
         self.committer = Committer(self.journal, self.metrics.counts("journal", *committer.COUNTS), most=bounds.max_bytes,
                                    closed=self.ballast.closed, failed=self.ballast.hit)  # fmt: skip
         buffers = {part.name: _buffer(part) for part in configured.outputs}
-        self.store = AlertStore(self.data / "alerts.db", clock=clock, keep=self.config.keep, buffers=buffers)
+        self.store = AlertStore(self.data / "alerts.db", clock=self._steady, keep=self.config.keep, buffers=buffers)
         self.generations = Generations(self.data / "generations")
         self.reloader = Reloader(configured.folders, self.config.options, self.generations, Checker())
         self.outputs = {part.name: self._output(part) for part in configured.outputs}
@@ -116,8 +118,12 @@ class Host:
         self.taps = Taps(self.committer.watchers, self._mappings)
 
     def _locked(self) -> IO[str]:
-        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        held = (self.data / "lock").open("a")
+        try:
+            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            held = (self.data / "lock").open("a")
+        except OSError as error:
+            raise Problem("host.data", f"the data folder cannot be used: {error}", where=str(self.data),
+                          todo="make it a folder that this user may write to, on a file system with room") from None  # fmt: skip
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -150,7 +156,7 @@ class Host:
 
     def _delivery(self, name: str, output: Output) -> Delivery:
         counts = self.metrics.counts(f"output.{name}", *delivery.COUNTS)
-        return Delivery(name, self.store, counts, batch=output.batch, send=sender(output), within=self._within, clock=self._clock,
+        return Delivery(name, self.store, counts, batch=output.batch, send=sender(output), within=self._within, clock=self._steady,
                         rng=self._rng, failed=self.ballast.hit)  # fmt: skip
 
     def _observed(self) -> Observer | None:
@@ -158,6 +164,10 @@ class Host:
             return None
         return Observer(self.config.metrics, self.measures, alive=lambda: bool(self._vital) and not any(one.done() for one in self._vital),
                         conditions=lambda: conditions(self), counts=self.metrics.counts("metrics", "busy", "garbage"))  # fmt: skip
+
+    def _steady(self) -> int:
+        """The time by which outboxes go, ns: a clock that is put back does not make alerts wait for it."""
+        return self._began + time.monotonic_ns()
 
     def _within(self, work: Callable[..., Any], *given: Any) -> Any:
         return self.desk.within(work, *given)
@@ -229,7 +239,8 @@ class Host:
         self.measures.restarted(self.workers[number])
         self.desk.ready(number)
         self.workers[number].committed(self.desk.frontier)
-        self.ready.set()
+        if all(worker.saved.position >= 0 for worker in self.workers):  # each has its file: none can be missing at the next start
+            self.ready.set()
 
     async def _died(self, call: Call, row: int) -> None:
         await self.containment.died(call, row)
@@ -243,6 +254,9 @@ class Host:
 
     def _recover(self) -> None:
         """Reads what the journal holds once, for all who must know what was there before this start."""
+        if self.desk.frontier > self.journal.end:  # what was judged is gone: the files are not of one moment
+            self.journal.read(self.desk.frontier)
+        self.store.awaken(self._steady())
         for row in self.journal.read(self.journal.start):
             self._duplicates.recover(row)
             if row.offset >= self.desk.frontier:

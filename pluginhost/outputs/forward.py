@@ -23,6 +23,7 @@ from .port import DONE, Context, Dead, Outcome, Outgoing, Retry, Unavailable
 
 __all__ = ["Forward"]
 
+_UNSURE = 64  # frames whose acks were lost that are remembered
 _LARGEST = 4 << 20  # Fluent Bit reads no frame of more than 6,144,000 bytes, and Fluentd acks what it then drops
 _DEPTH = 32
 _ALONE_AFTER, _DEAD_AFTER = 3, 10
@@ -64,6 +65,7 @@ class Forward:
         self._servers = [_host_port(server) for server in options.servers]
         self._counts = context.metrics.counts(f"output.{context.name}", "frames", "frame_bytes", "connects", "refused")
         self._link: _Link | None = None
+        self._unsure: dict[str, list[str]] = {}  # frames whose ack was lost: their alerts, by the first
         self._refused: dict[str, int] = {}  # by alert: how often a receiver closed on it
         self._proven: set[str] = set()  # of those, whom others passed since: it is the alert, not the receiver
 
@@ -80,11 +82,13 @@ class Forward:
             try:
                 await self._deliver_frame(tag, part)
                 outcomes |= {alert.id: DONE for alert, _ in part}
+                self._unsure.pop(part[0][0].id, None)
                 self._passed(part)
             except _Refusal as refusal:
                 outcomes |= {alert.id: self._refusal(alert, str(refusal)) for alert, _ in part}
             except Unavailable as unavailable:
                 lost = unavailable
+                self._doubt(part)
                 break
         if alerts and all(isinstance(outcome, Retry) for outcome in outcomes.values()):
             raise lost
@@ -112,8 +116,24 @@ class Forward:
             else:
                 tagged.setdefault(self._tag(alert), []).append((alert, made))
         for tag, entries in tagged.items():
+            yield from ((tag, part) for part in self._again(entries))
             for part in _filled(entries, min(self._options.frame_bytes, _LARGEST)):
                 yield tag, part
+
+    def _doubt(self, part: list[tuple[Outgoing, bytes]]) -> None:
+        """Remembers a frame that may have arrived; few at a time can be in doubt, so what is old was given up by others."""
+        self._unsure[part[0][0].id] = [alert.id for alert, _ in part]
+        while len(self._unsure) > _UNSURE:
+            del self._unsure[next(iter(self._unsure))]
+
+    def _again(self, entries: list[tuple[Outgoing, bytes]]) -> Iterator[list[tuple[Outgoing, bytes]]]:
+        """Takes out of `entries` the frames that may have arrived: only as the same frame, with its chunk id, are they known there."""
+        places = {alert.id: place for place, (alert, _) in enumerate(entries)}
+        again = [ids for first, ids in self._unsure.items() if first in places and all(id_ in places for id_ in ids)]
+        parts = [[entries[places[id_]] for id_ in ids] for ids in again]
+        taken = {id_ for ids in again for id_ in ids}
+        entries[:] = [one for one in entries if one[0].id not in taken]
+        yield from parts
 
     def _entry(self, alert: Outgoing) -> bytes:
         record = flagged(msgspec.json.decode(alert.document, type=dict[str, Any]), self._hostname, evidence=self._options.evidence)
@@ -226,7 +246,8 @@ def _filled(entries: list[tuple[Outgoing, bytes]], most: int) -> Iterator[list[t
             part, size = [], 0
         part.append(one)
         size += len(one[1])
-    yield part
+    if part:
+        yield part
 
 
 def _literal(options: Forward.Options) -> str:

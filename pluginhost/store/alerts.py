@@ -154,6 +154,11 @@ class AlertStore(Archive):
         )  # fmt: skip
         return bool(fresh)
 
+    def awaken(self, now: int) -> None:
+        """Makes everything that waits due by `now`: the clock it was put off by may have been another."""
+        with self._database.transaction():
+            self._database.run("UPDATE outbox SET due = ? WHERE due > ?", now, now)
+
     def due(self, output: str, now: int, limit: int) -> tuple[OutboxRow, ...]:
         """What `output` is to deliver by `now` (ns), in the order it was stored: `limit` alerts, or about `_AT_ONCE` bytes of them."""
         taken, size = [], 0
