@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 from ..metrics import Counts
 from ..problem import Busy
@@ -152,10 +153,10 @@ class Committer:
         return await asyncio.get_running_loop().run_in_executor(None, self._from_disk, max(offset, self.journal.start), size)
 
     def _from_tail(self, offset: int, size: int) -> list[Row]:
-        taken, first = [], offset - self._rows[0].offset
-        for index in range(first, len(self._rows)):
-            taken.append(self._rows[index])
-            size -= len(taken[-1].body)
+        taken = []
+        for row in islice(self._rows, offset - self._rows[0].offset, None):
+            taken.append(row)
+            size -= len(row.body)
             if size <= 0:
                 break
         return taken

@@ -138,8 +138,20 @@ class _Probe:
         for reading, tables in self._tables.items():
             if reading in elements:
                 first, x = elements[reading]
-                asked.append(f"{first}({' or '.join(table.asked(x, bind) for table in tables)})")
+                asked.append(f"{first}({' or '.join(self._each(tables, x, bind))})")
         return " or ".join(asked) or "False"
+
+    def _each(self, tables: Sequence[_Table], x: str, bind: Bind) -> Iterable[str]:
+        """The tests of the tables. Where these are large, a few first characters, whose table is small, turn most texts away before."""
+        looked_up = [table for table in tables if isinstance(table, (_Equal, _Prefixes))]
+        keys = [key for table in looked_up for key in table.keys]
+        size = min((len(key) for key in keys if isinstance(key, str)), default=0)
+        if len(keys) >= _MANY and size >= _HEAD and all(isinstance(key, str) for key in keys):
+            size = min(size, 2 * _HEAD)
+            heads = bind(frozenset(key[:size] for key in keys))
+            yield f"({x}[:{size}] in {heads} and ({' or '.join(table.asked(x, bind) for table in looked_up)}))"
+            tables = [table for table in tables if table not in looked_up]
+        yield from (table.asked(x, bind) for table in tables)
 
 
 def _of_text(value: str, bind: Bind) -> dict[Reading, tuple[str, str]]:
@@ -167,6 +179,12 @@ def _respelled(value: Any) -> bool:
 
 # --- tables: what one shape of atoms is looked up in ---
 
+_MANY = 64
+"""Keys from which on their first characters are looked at before they are."""
+
+_HEAD = 4
+"""Characters that tell enough of a text."""
+
 _FAST = 20_000
 """Characters up to which an automaton is a table of all transitions: a quarter faster, at about 300 bytes a character."""
 
@@ -187,7 +205,7 @@ class _Equal:
     """Elements that are one of many."""
 
     def __init__(self, rules: dict[Any, Rules]) -> None:
-        self._rules = rules
+        self._rules = self.keys = rules
 
     def asked(self, x: str, bind: Bind) -> str:
         return f"{x} in {bind(self._rules)}"
@@ -201,7 +219,7 @@ class _Prefixes:
     """Texts that begin with one of many: by their first 1, 2, 4, 8 … characters, the rest of the few that have those by comparison."""
 
     def __init__(self, rules: dict[str, Rules]) -> None:
-        self._rules = rules
+        self._rules = self.keys = rules
         heads: defaultdict[int, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         for prefix in rules:
             size = 1 << len(prefix).bit_length() - 1

@@ -195,3 +195,14 @@ def test_a_query_with_everything():
     assert index.always == ()
     assert found(index, {"event.dataset": "sshd", "message": "Failed password for root"}) == [0]
     assert found(index, {"event.dataset": "nginx", "message": "GET /"}) == []
+
+
+@pytest.mark.parametrize("shortest", ["abcd", "abc", "abcdefgh"])
+def test_many_rules_of_one_field_are_told_apart_by_their_first_characters(shortest):
+    nodes = [Leaf("a", "equals", f"{shortest}{n:03}") for n in range(100)]
+    nodes += [Leaf("a", "prefix", f"{shortest}x{n:03}") for n in range(100)]
+    nodes += [Leaf("a", "equals", shortest), Leaf("a", "contains", "needle"), Leaf("a", "equals", 12345678, "number")]
+    index = Index(nodes)
+    for value, rules in ((f"{shortest}042", [42]), (f"{shortest}x007/y", [107]), (shortest, [200]), ("a needle", [201]), (12345678, [202]),
+                         ("12345678", [202]), ("1.2345678e7", [202]), (shortest[:-1], []), ("other", []), ("", [])):  # fmt: skip
+        assert (found(index, {"a": value}), bool(asked(index, "a", value))) == (rules, bool(rules)), value
