@@ -2,7 +2,7 @@
 # make run    run the sidecar on ./pluginhost.yaml, or on safe defaults
 # make test   every test; starts a real Elasticsearch and real clients by itself
 # make check  lint, types, import contract
-# make bench  records per second
+# make bench  what records cost, beside peers from the package index; the longer ones run alone: benchmarks/README.md
 # make soak   kill -9 under load, ROUNDS times; power cuts, 120 times
 PYTHON ?= python3
 ROUNDS ?= 200
@@ -26,8 +26,7 @@ test: .venv/dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: .venv/dev
-	$(BIN)/python benchmarks/pipeline.py
-	$(BIN)/python benchmarks/loopback.py
+	for one in unwanted firing pipeline mappings peers_logprep peers_elastalert loopback; do $(BIN)/python benchmarks/$$one.py || exit; done
 
 soak: .venv/dev
 	$(BIN)/python tests/soak/soak.py --rounds $(ROUNDS) --seed $(SEED)

@@ -1,102 +1,101 @@
-"""Records per second through the whole process over loopback: forward in, journal synced, acknowledged, analysed by a worker.
+"""The whole process over loopback beside the engine in this process: the same records, the same analyzers, in one run.
 
-`python benchmarks/loopback.py`. A client packs 1,000 records a frame and keeps eight frames in flight; the clock stops when the
-desk has committed the last of them. Five rounds, medians of wall time; the client shares the cores with what it measures.
+`python benchmarks/loopback.py`. A client sends frames of 1,000 records over the forward protocol, eight in flight, and waits for their
+acks; a round ends when the desk has committed the last of them. The CPU time of host and worker is read from their own clocks; the
+client's is not counted. Wall time says little where client, host, worker and others share few cores; the ratio is of CPU time.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import socket
+import itertools
 import statistics
-import struct
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
+from collections.abc import Mapping
+from contextlib import ExitStack
 
-import msgpack
-import msgspec
-from pipeline import record
+from common import ANALYZERS, BATCH, Engine, alternate, as_worker, conditions, frame, journal, ratios, size, timed, units_of, verdict
+from sidecar import Client, Sidecar
 
-from pluginhost.host.control import ask
-from pluginhost.problem import Problem
+FRAMES, ROUNDS = 60, 5
+CASES = {"ten.py": ("ten analyzers, six of which fire a record", 0.8), "none.py": ("ten rules, none of which wants a record", 0.5)}
 
-FRAMES, RECORDS, ROUNDS, AHEAD = 100, 1000, 5, 8
+
+class Case:
+    """One analyzer file, in a sidecar and in this process. Wall and CPU of each round are in `costs`, µs per record."""
+
+    def __init__(self, name: str, sidecar: Sidecar) -> None:
+        self._sidecar, self._client = sidecar, Client(sidecar.port)
+        self._engine = Engine(units_of(ANALYZERS / name))
+        self._first, self._second = itertools.count(), itertools.count()
+        self.costs: dict[str, list[float]] = {}
+
+    def inside(self) -> float:
+        """A round in this process."""
+        rows = journal(next(self._first) * FRAMES, FRAMES)
+        began = time.perf_counter()
+        spent = timed(lambda: self._engine.run(rows), FRAMES * BATCH)
+        self._note(inside=spent, inside_wall=(time.perf_counter() - began) / FRAMES / BATCH * 1e6)
+        return spent
+
+    def outside(self) -> float:
+        """A round over loopback."""
+        frames = [frame(row, f"{row.offset:08}") for row in journal(next(self._second) * FRAMES, FRAMES)]
+        before, began = self._sidecar.spent(), time.perf_counter()
+        self._client.send(frames)
+        acked = time.perf_counter()
+        self._sidecar.settled()
+        ended, spent = time.perf_counter(), self._sidecar.spent() - before
+        self._note(**{name: seconds / FRAMES / BATCH * 1e6 for name, seconds in {
+            "host": spent.host, "worker": spent.worker, "both": spent.host + spent.worker, "acked_wall": acked - began,
+            "wall": ended - began}.items()})  # fmt: skip
+        return spent.host + spent.worker
+
+    def _note(self, **costs: float) -> None:
+        for name, cost in costs.items():
+            self.costs.setdefault(name, []).append(cost)
+
+    def alike(self) -> None:
+        """Both must have called the same analyzers as often."""
+        assert {unit.name: unit.seen for unit in self._engine.units} == self._sidecar.seen()
+
+    def close(self) -> None:
+        self._client.close()
+
+
+ROWS = {"inside": "engine in this process, CPU", "host": "host, CPU", "worker": "worker, CPU", "both": "host and worker, CPU",
+        "inside_wall": "engine in this process, wall", "acked_wall": "loopback until acknowledged, wall",
+        "wall": "loopback until committed, wall"}  # fmt: skip
+
+
+def told(title: str, costs: Mapping[str, list[float]], target: float) -> None:
+    """Prints a case."""
+    print(f"{title:<58} {'µs/record':>10} {'records/s':>12} {'ratio':>8}  {'(range)':<15} target")
+    for name, row in ROWS.items():
+        median = statistics.median(costs[name])
+        line = f"  {row:<56} {median:>10.2f} {1e6 / median:>12,.0f}"
+        if name == "both":
+            line += verdict(*ratios(costs["inside"], costs["both"]), target)
+        elif name == "wall":
+            line += verdict(*ratios(costs["inside_wall"], costs["wall"]), 0)
+        print(line)
+    print()
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
-        held.close()
-        config = {"data": "data", "inputs": [{"type": "forward", "port": port}]}
-        Path(folder, "pluginhost.yaml").write_text(json.dumps(config))
-        process = subprocess.Popen([sys.executable, "-m", "pluginhost", "run"], cwd=folder, stderr=subprocess.DEVNULL)
-        try:
-            measure(Path(folder, "data"), port)
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def measure(data: Path, port: int) -> None:
-    wait(data)
-    acked, analysed, cpu = [], [], []
-    for number in range(ROUNDS):
-        made = [frame(number * FRAMES + at) for at in range(FRAMES)]
-        began, spent = time.perf_counter(), cpu_of(data)
-        send(port, made)
-        acked.append(FRAMES * RECORDS / (time.perf_counter() - began))
-        assert list(ask(data, "analysed", deadline=120.0)) == [True]
-        analysed.append(FRAMES * RECORDS / (time.perf_counter() - began))
-        cpu.append(FRAMES * RECORDS / (cpu_of(data) - spent))
-    size = len(made[0]) / RECORDS
-    told = f"{size:.0f}-byte records, {RECORDS} a frame, journal synced, 1 worker, {ROUNDS} rounds"
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {told}")
-    for name, found in (("acknowledged", acked), ("analysed and committed", analysed), ("per CPU second of host + worker", cpu)):
-        print(f"  {name:<32} {statistics.median(found):>10,.0f} records/s   ({min(found):,.0f} to {max(found):,.0f})")
-
-
-def wait(data: Path) -> None:
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        try:
-            list(ask(data, "ping"))
-        except Problem:
-            time.sleep(0.05)
-        else:
-            return
-    raise SystemExit("the sidecar did not start")
-
-
-def cpu_of(data: Path) -> float:
-    """CPU seconds of the host and its workers so far."""
-    status = next(ask(data, "status"))
-    worker = status["workers"][0]
-    host = int(Path(f"/proc/{worker}/stat").read_text().rsplit(") ", 1)[1].split()[1])
-    fields = [Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split() for pid in (host, worker)]
-    return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
-
-
-def frame(number: int) -> bytes:
-    second = int(time.time())
-    records = (record(number * RECORDS + n) for n in range(RECORDS))
-    entries = b"".join(b"\x92\xd7\x00" + struct.pack(">II", second, n) + msgspec.msgpack.encode(one) for n, one in enumerate(records))
-    return msgpack.packb(["mixed", entries, {"size": RECORDS, "chunk": f"{number:016}"}])
-
-
-def send(port: int, frames: list[bytes]) -> None:
-    with socket.create_connection(("127.0.0.1", port)) as peer:
-        unpacker, acks = msgpack.Unpacker(), 0
-        for number, one in enumerate(frames):
-            peer.sendall(one)
-            while number + 1 - acks >= AHEAD or (number + 1 == len(frames) and acks < len(frames)):
-                unpacker.feed(peer.recv(1 << 16))
-                acks += sum(1 for _ in unpacker)
+    as_worker()
+    with ExitStack() as stack:
+        cases = {name: Case(name, stack.enter_context(Sidecar([ANALYZERS / name]))) for name in CASES}
+        for case in cases.values():
+            stack.callback(case.close)
+        runs = {f"{name} inside": case.inside for name, case in cases.items()}
+        runs |= {f"{name} outside": case.outside for name, case in cases.items()}
+        alternate(runs, ROUNDS)
+        for case in cases.values():
+            case.alike()
+    conditions(f"{size(journal(0, 1))}-byte records, {BATCH:,} a frame, {FRAMES} frames a round, journal on and synced, 1 worker",
+               ROUNDS, "medians; CPU time, or wall time where marked")  # fmt: skip
+    for name, (title, target) in CASES.items():
+        told(title, {one: found[1:] for one, found in cases[name].costs.items()}, target)  # the first round warms up
 
 
 if __name__ == "__main__":
