@@ -366,6 +366,8 @@ def _named(kind: Any) -> str:
         return " \\| ".join(str(choice) for choice in get_args(bare))
     if get_origin(bare) in (list, tuple):
         return f"list of {_named(get_args(bare)[0])}"
+    if get_origin(bare) in (types.UnionType, typing.Union):
+        return " \\| ".join(_named(one) for one in get_args(bare))
     names = {str: "text", bool: "true or false", int: "integer", float: "number",
              Duration: "duration", Size: "size", Secret: "secret", Path: "path"}  # fmt: skip
     return names.get(bare, getattr(bare, "__name__", str(bare)).lower())

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from ..problem import Place, Problem, printable
+from .child import bound
 from .gate import check
 from .generations import Module
 from .link import Framed, frame
@@ -95,4 +96,5 @@ def _judged(candidate: Candidate, known: Any) -> Verdict:
 
 
 if __name__ == "__main__":
+    bound()
     main(int(sys.argv[1]))

@@ -83,7 +83,7 @@ def keyer(fields: tuple[str, ...]) -> tuple[dict[str, bytes], Callable[[Event], 
 def at_hand(fields: Iterable[str], mappings: Iterable[Mapping]) -> list[str]:
     """Those of `fields` that stand in a record under their own name or not at all, whatever kind of record it is."""
     kinds = list(mappings)
-    return [field for field in sorted(set(fields)) if field and heads(field) == {field} and field not in ADDRESSES
+    return [field for field in sorted(set(fields)) if heads(field) == {field} and field not in (ANY_FIELD, EVENT_TIME, *ADDRESSES)
             and all(one.gives is not None and field not in one.gives for one in kinds)]  # fmt: skip
 
 
@@ -190,7 +190,7 @@ class _Writer:
     def _before(self, n: int, unit: Unit) -> list[str]:
         made = [f"    memory, seen{n} = memories[{n}], 0", f"    memory{n} = memory"]
         if unit.stateful:
-            made += [f"    find{n}, wake{n}, changed{n} = memory.cells.get, memory.wake, memory.changed.append",
+            made += [f"    find{n}, wake{n}, changed{n} = memory.cells.get, memory.wake, memory.touch",
                      f"    oldest{n}, saved{n} = now - {unit.idle}, memory.saved"]  # fmt: skip
         else:
             made += [f"    cell{n} = memory.stateless"]

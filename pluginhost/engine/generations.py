@@ -15,9 +15,11 @@ from typing import Any
 import msgspec
 
 from ..detect.declaration import Analyzer
+from ..match import parse
 from ..options import Secret, close, convert
 from ..problem import Problem
 from .loader import Bundle, load
+from .splitter import Want
 from .unit import Unit
 
 __all__ = ["Generations", "Info", "Manifest", "Module", "describe", "fitted", "ready"]
@@ -41,6 +43,11 @@ class Info(msgspec.Struct, frozen=True):
     examples: int
     line: int
     warnings: tuple[str, ...] = ()
+
+    @property
+    def want(self) -> Want:
+        """Which records are to be brought to it."""
+        return Want(self.name, self.key, self.tags, parse(self.where) if self.where else None, self.pinned)
 
 
 class Module(msgspec.Struct, frozen=True):

@@ -195,8 +195,6 @@ class Pipeline:
         except CONTAINED as error:
             self._blamed(unit, error, origin, result)
         if unit.stateful:
-            if origin.timer is not None:
-                memory.note(key)
             state.index(memory, key, cell)
         self._publish(memory, key, origin, result)
 

@@ -41,7 +41,8 @@ class Plan:
 
     def cost(self) -> PlanCost:
         """What it has cost so far."""
-        because = "" if self._scan is not None or self._whole or not self.written else "what they ask for may stand anywhere in these records"
+        told = self._scan is not None or self._whole or not self.written
+        because = "" if told else "what they ask for may stand anywhere in these records"
         count = len(self.written) + len(self._many)
         return PlanCost(self._tag, self._codec, self._passed, self._judged, count, self._whole[:10], because)
 

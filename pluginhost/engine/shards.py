@@ -13,7 +13,7 @@ from ..metrics import Counts
 from ..store.row import Kind, Row
 from .child import started
 from .committer import Committer
-from .items import Failure
+from .items import Failure, PlanCost
 from .link import Committed, Feed, Framed, FromWorker, Part, Ready, Report, Saved, Stop, UnitCounts, frame
 from .sampling import Growth, Samples, Spent, size, waited
 from .splitter import Routes, control_of
@@ -46,11 +46,10 @@ class Routing:
         for row in rows:
             if row.kind == Kind.CONTROL and (generation := control_of(row).swap) is not None:
                 self._routes = self._by_generation(generation)
-            if self._routes is None or not row.count:
-                parts.append(Part(row))
+            if self._routes is None or row.kind not in (Kind.RECORDS, Kind.CHAINED):
+                parts.append(Part(row, row.count))
             else:
-                chosen, keys = self._routes.of(row)[self._shard]
-                parts.append(Part(row, chosen, list(keys.items())))
+                parts.append(self._routes.of(row)[self._shard])
         return parts
 
 
@@ -83,6 +82,7 @@ class Worker:
         self._renew_behind = -1
         self.saved = Saved(-1, 0)
         self.units: dict[str, UnitCounts] = {}
+        self.costs: list[PlanCost] = []
         self.failures: dict[str, Failure] = {}
         self.samples = Samples()
         self._growth, self._waited = Growth(), 0.0  # of the process: how large it is, how long it has waited for a processor
@@ -210,6 +210,7 @@ class Worker:
 
     def _reported(self, report: Report) -> None:
         self._heard, self.position = asyncio.get_running_loop().time(), report.position
+        self.costs = report.costs
         self.units |= report.counts  # not replaced: those in quarantine are not in it
         self.failures |= {failure.analyzer: failure for failure in report.failures}
         self._counts["reports"] += 1
@@ -232,10 +233,11 @@ class Worker:
                 continue
             offset = rows[-1].offset + 1
             self._counts["rows"] += len(rows)
-            self._writer.write(frame(Feed(routing.parts(rows))))
+            message = frame(Feed(routing.parts(rows)))
+            self._writer.write(message)
             if not self._outstanding:
                 self._heard = asyncio.get_running_loop().time()
-            self._outstanding.append((offset, sum(len(row.body) for row in rows)))
+            self._outstanding.append((offset, len(message)))
             if sum(size for _, size in self._outstanding) >= _AHEAD:
                 self._room.clear()
             await self._writer.drain()

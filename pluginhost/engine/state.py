@@ -7,32 +7,81 @@ state lives is forgotten. "Idle" is by arrival time, the journal's clock, so a r
 from __future__ import annotations
 
 import heapq
-from collections.abc import Container, Iterable, Iterator
-from itertools import islice
-from typing import Any
+from collections.abc import Callable, Container, Iterable, Iterator
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 from ..detect.state import Table
 from .items import TableUpdate
 from .unit import Cell, Rows, Unit, unpack
 
-__all__ = ["Memory", "ShardState"]
+__all__ = ["Memory", "ShardState", "Snapshot"]
 
+_SWEEP = 1 << 16  # keys of which a sweep keeps a list at a time
+_PART = 128  # keys that are packed or dropped at a time: about a millisecond, with the writing
+_RUN = 2048  # keys that are sorted at a time, likewise
 Packed = tuple[int, bytes]  # touched, blob
 Cells = dict[bytes, Cell | Packed]
+Changed = tuple[str, bytes, int, bytes]  # analyzer, key, touched, blob
+Removed = tuple[str, bytes]  # analyzer, key
+T = TypeVar("T")
+
+
+class Snapshot:
+    """The cells at `keys` as they are when this is made, packed part by part while the memory goes on.
+
+    Whoever is about to change, make or drop a cell calls `keep` first, so that its state of then is not lost. `keys` may name one twice,
+    or one that is not there; `gone` are those that had been removed. They are packed in order, for so a database writes them best.
+    """
+
+    def __init__(self, memory: Memory, keys: list[bytes], gone: set[bytes]) -> None:
+        self.keys, self.gone, self.open = keys, gone, True
+        self._memory = memory
+        self._kept: dict[bytes, Packed | None] = {}
+        self._passed: bytes | None = None  # the last that had its turn
+
+    def keep(self, key: bytes) -> None:
+        """Packs the cell of `key`, or remembers that there is none, unless it has had its turn."""
+        if self.open and key not in self._kept and (self._passed is None or key > self._passed):
+            self._kept[key] = self._memory.packed(key) if key in self._memory.cells else None
+
+    def keep_all(self) -> None:
+        """Packs all that is left: from now on the memory may do as it likes."""
+        for key in self.keys:
+            self.keep(key)
+
+    def parts(self) -> Iterator[list[tuple[bytes, int, bytes]]]:
+        """(key, touched, blob) of some keys at a time, of none while they are sorted."""
+        runs = []
+        for run in _some(self.keys, _RUN):
+            runs.append(sorted(run))
+            yield []
+        for keys in _some(heapq.merge(*runs), _PART):
+            rows = [(key, *packed) for key in dict.fromkeys(keys) if (packed := self._take(key)) is not None]
+            self._passed = keys[-1]
+            yield rows
+        self.open = False
+        self._kept.clear()
+
+    def _take(self, key: bytes) -> Packed | None:
+        self.keep(key)
+        return self._kept.pop(key, None)
 
 
 class Memory:
     """What one analyzer remembers in one shard: a cell for each of its keys, live or still packed.
 
     `tables` are its live tables by parameter, `put` collects by table what it publishes. `changed` and `removed` are the keys whose
-    cells differ from the store's: whoever touches a cell that was not touched after `saved` (ns) notes its key, perhaps twice.
+    cells differ from the store's: whoever touches a cell that was not touched after `saved` (ns) first notes its key, perhaps twice.
+    While a checkpoint is being made, `snapshot` holds what it takes.
     """
 
     def __init__(self, unit: Unit, tables: dict[str, Rows], cells: Cells) -> None:
         self.cells = cells
         self.changed: list[bytes] = []
         self.removed: set[bytes] = set()
-        self.saved = 0
+        self.snapshot: Snapshot | None = None
+        self.saved = max(map(_touched, cells.values()), default=0)  # they are as the store has them
         self._bind(unit, tables)
 
     def _bind(self, unit: Unit, tables: dict[str, Rows]) -> None:
@@ -43,9 +92,12 @@ class Memory:
         self.stateless = unit.cell(None, 0, self.tables)
         self._oldest: list[tuple[int, bytes]] | None = None  # a heap, once there are as many keys as may be
         self._sweep: Iterator[bytes] = iter(())
+        self._swept = 0
 
     def adopt(self, unit: Unit, tables: dict[str, Rows]) -> None:
         """Goes on with new code: its cells are made of the packed state."""
+        if self.snapshot is not None:
+            self.snapshot.keep_all()
         self.cells = {key: (cell.touched, self.unit.pack(cell)) if isinstance(cell, Cell) else cell for key, cell in self.cells.items()}
         self._bind(unit, tables)
 
@@ -79,8 +131,15 @@ class Memory:
             heapq.heappush(self._oldest, (now, key))
         return made
 
+    @property
+    def touch(self) -> Callable[[bytes], None]:
+        """What `note` does, in the shortest way there is now; it holds for as long as no checkpoint is begun."""
+        return self.changed.append if self.snapshot is None else self.note
+
     def note(self, key: bytes) -> None:
         """Notes that the cell of `key` is about to differ from the store's."""
+        if self.snapshot is not None:
+            self.snapshot.keep(key)
         self.changed.append(key)
         if len(self.changed) > 2 * len(self.cells) + 4096:  # no checkpoint for long, and the same keys again and again
             self.changed[:] = set(self.changed)
@@ -97,11 +156,27 @@ class Memory:
             if cell is not None and _touched(cell) + self.unit.idle < now:
                 self._remove(key)
         if len(looked) < 2:
-            self._sweep = iter(list(self.cells))
+            self._sweep = iter(list(islice(self.cells, self._swept, self._swept + _SWEEP)))
+            self._swept = self._swept + _SWEEP if self._swept + _SWEEP < len(self.cells) else 0
 
     def _remove(self, key: bytes) -> None:
+        if self.snapshot is not None:
+            self.snapshot.keep(key)
         del self.cells[key]
         self.removed.add(key)
+
+    def mark(self, now: int) -> Snapshot:
+        """What differs from the store's at this moment; it counts as saved from here on."""
+        self.snapshot = Snapshot(self, self.changed, self.removed)
+        self.changed, self.removed, self.saved = [], set(), max(self.saved, now)
+        return self.snapshot
+
+    def settled(self, written: bool) -> None:
+        """The snapshot has been written, or its writing came to nothing: then what it holds differs from the store's still."""
+        snapshot, self.snapshot = self.snapshot, None
+        if snapshot is not None and not written:
+            self.changed += snapshot.keys
+            self.removed |= snapshot.gone.difference(self.cells)
 
     def _longest_idle(self) -> bytes:
         """The key that was touched longest ago; of several the least, so that a replay chooses the same."""
@@ -122,6 +197,13 @@ def _touched(cell: Cell | Packed) -> int:
     return cell.touched if isinstance(cell, Cell) else cell[0]
 
 
+def _some(things: Iterable[T], count: int) -> Iterator[list[T]]:
+    """The things in lists of at most so many."""
+    each = iter(things)
+    while some := list(islice(each, count)):
+        yield some
+
+
 class ShardState:
     """Everything a shard remembers; empty at first."""
 
@@ -133,7 +215,8 @@ class ShardState:
         self.watermark = 0
         self.now = 0  # the arrival of the row at hand
         self._unclaimed: dict[str, Cells] = {}  # restored, and no unit has asked for it yet
-        self._forgotten: set[tuple[str, bytes]] = set()
+        self._forgotten: set[Removed] = set()
+        self._given: tuple[set[Removed], set[tuple[str, str]]] = set(), set()  # what was forgotten, and which tables had changed, then
         self._due: list[tuple[int, str, bytes, str]] = []
         self._noted: dict[tuple[str, bytes, str], int] = {}  # each timer's earliest note in `_due`
 
@@ -167,21 +250,39 @@ class ShardState:
     def forget(self, analyzer: str) -> None:
         """Lets go of everything that `analyzer` remembers."""
         memory = self.memories.pop(analyzer, None)
-        cells = self._unclaimed.pop(analyzer, {}) if memory is None else {**memory.cells, **dict.fromkeys(memory.removed)}
-        self._forgotten |= {(analyzer, key) for key in cells}
+        self._forgotten |= {(analyzer, key) for key in self._unclaimed.pop(analyzer, ())}
+        if memory is not None:
+            self._forgotten |= {(analyzer, key) for key in chain(memory.cells, memory.removed)}
+            if memory.snapshot is not None:
+                memory.snapshot.keep_all()
+                self._forgotten |= {(analyzer, key) for key in memory.snapshot.gone}  # they are in the store, should that fail
 
-    def changes(self) -> tuple[list[tuple[str, bytes, int, bytes]], list[tuple[str, bytes]]]:
-        """(analyzer, key, touched, blob) of what changed and (analyzer, key) of what was removed since this was last asked."""
-        changed = [(name, key, *memory.packed(key)) for name, memory in sorted(self.memories.items())
-                   for key in sorted(memory.cells.keys() & memory.changed)]  # fmt: skip
-        removed = self._forgotten | {(name, key) for name, memory in self.memories.items() for key in memory.removed}
-        removed -= {(name, key) for name, key, _, _ in changed}
+    def changes(self) -> Iterator[tuple[list[Changed], list[Removed]]]:
+        """What changed and what was removed since this was last asked, part by part: as it is now, although the state goes on meanwhile.
+
+        What is removed comes before what is changed under the same name. `settled` must be called before this is asked again.
+        """
+        self._given = self._forgotten, self.tables_changed
+        self._forgotten, self.tables_changed = set(), set()
+        return self._parts(self._given[0], [(name, memory.mark(self.now)) for name, memory in sorted(self.memories.items())])
+
+    def _parts(self, forgotten: set[Removed], snapshots: list[tuple[str, Snapshot]]) -> Iterator[tuple[list[Changed], list[Removed]]]:
+        for removed in _some(forgotten, _PART):
+            yield [], removed
+        for name, snapshot in snapshots:
+            for keys in _some(snapshot.gone, _PART):
+                yield [], [(name, key) for key in keys]
+            for rows in snapshot.parts():
+                yield [(name, *row) for row in rows], []
+
+    def settled(self, written: bool) -> None:
+        """What `changes` gave is in the store, all of it or nothing."""
         for memory in self.memories.values():
-            memory.changed.clear()
-            memory.removed.clear()
-            memory.saved = self.now
-        self._forgotten = set()
-        return changed, sorted(removed)
+            memory.settled(written)
+        if not written:
+            self._forgotten |= self._given[0]
+            self.tables_changed |= self._given[1]
+        self._given = set(), set()
 
     def index(self, memory: Memory, key: bytes, cell: Cell) -> None:
         """Notes when the timers of a cell fall due."""
@@ -205,6 +306,7 @@ class ShardState:
         for due, analyzer, key, name in sorted(self._fallen(running)):
             cell, at = self._stands(analyzer, key, name)
             if cell is not None and at == due:
+                self.memories[analyzer].note(key)
                 self.memories[analyzer].unit.timers(cell).cancel(name)  # type: ignore[union-attr]  # it stands there
                 yield analyzer, key, cell, name, due
 

@@ -67,6 +67,7 @@ class Unit:
         self.is_class = isinstance(analyzer.body, type)
         self.cell_type = _cell_type(len(self.order), self.is_class)
         self._timers = next((n for n, name in enumerate(self.order) if isinstance(analyzer.states[name], Timers)), None)
+        self._slots = [f"s{n}" for n in range(len(self.order))]
         self._globs = declared.tags
         self.seen = self.fired = self.failed = self.unkeyed = self.evicted = 0
 
@@ -94,7 +95,7 @@ class Unit:
 
     def states(self, cell: Any) -> list[State]:
         """The states of a cell, in the order of their names."""
-        return [getattr(cell, f"s{n}") for n in range(len(self.order))]
+        return [getattr(cell, slot) for slot in self._slots]
 
     def timers(self, cell: Any) -> Timers | None:
         """The timers of a cell, if the analyzer has any."""
@@ -102,7 +103,7 @@ class Unit:
 
     def pack(self, cell: Cell) -> bytes:
         """The state of every parameter as plain data, by the order of their names."""
-        return pack([state.dump() for state in self.states(cell)])
+        return pack([getattr(cell, slot).dump() for slot in self._slots])
 
     def migrated(self, plain: dict[str, Any]) -> bytes:
         """Packed state made from another shape's plain data by the author's `migrate`; empty state where that fails."""

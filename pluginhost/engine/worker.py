@@ -1,7 +1,7 @@
 """A shard as a process: fed journal rows by the host, it runs the pipeline and reports; its state is its own file.
 
-`python -m pluginhost.engine.worker FD SHARD SHARDS DATA SKIPS`. One thread, no clock on the record path. A checkpoint is packed at
-one position and written once the desk has committed that far, so that a replay never skips a finding the desk lacks.
+`python -m pluginhost.engine.worker FD SHARD SHARDS DATA SKIPS`. One thread, no clock on the record path. A checkpoint is made between
+two messages, a little at a time, and takes effect once the desk has committed that far, so that a replay never skips a finding it lacks.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import gc
 import json
 import logging
+import math
 import select
 import signal
 import socket
@@ -20,11 +21,11 @@ from pathlib import Path
 
 import msgspec
 
-from ..events.keys import key_group
-from ..events.slice import Batch
 from ..options import Duration, Size
 from ..store.row import Kind
 from ..store.shard import Checkpoint, ShardStore
+from .checkpoint import Saving
+from .child import bound
 from .generations import Generations, Manifest, ready
 from .items import Item, Result, TableUpdate
 from .link import Committed, Feed, Framed, Part, Ready, Report, Saved, Stop, ToWorker, UnitCounts, frame
@@ -41,12 +42,14 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT_EVERY = Duration.of("10s")
 CHECKPOINT_BYTES = Size.of("256MiB")
+_SLICE = 0.003  # seconds for a checkpoint before the host is listened to again
+_MOST = 0.05  # seconds for it at once while there is work: a fourth of what the work took, so that it comes to its end
 
 _updates = msgspec.msgpack.Decoder(list[TableUpdate])
 
 
 class Shard:
-    """The worker without its socket: `feed` gives the report to send, `committed` writes what may be written."""
+    """The worker without its socket: `feed` gives the report to send, `go_on` and `save` write what may be written."""
 
     def __init__(self, shard: int, shards: int, data: Path, skips: Iterable[tuple[str, int, int]] = ()) -> None:
         self._shard, self._shards, self._skips = shard, shards, frozenset(skips)
@@ -57,7 +60,7 @@ class Shard:
         self._quarantined: set[str] = set()
         self._pipeline = self._assembled([])
         self._modules: dict[str, tuple[str, list[Unit]]] = {}
-        self._pending: Checkpoint | None = None
+        self._saving: Saving | None = None
         self._fed = self._desk = 0
         self._saved_at = time.monotonic()
         self._records = 0
@@ -81,6 +84,7 @@ class Shard:
             self._quarantined = set(unpack(quarantined))
         if self.generation:
             self._load(self._generations.manifest(self.generation))
+        _settled()
 
     def feed(self, parts: Iterable[Part]) -> Report:
         """What came of the rows; rows below the position are known already and passed over."""
@@ -92,6 +96,7 @@ class Shard:
                 continue
             self.position = row.offset + 1
             self._fed += len(row.body)
+            self._records += part.count
             if self._early and row.offset >= self._early[0][0]:
                 self._run(run, report)
                 run = []
@@ -103,13 +108,13 @@ class Shard:
             else:
                 run += items(row, part.chosen, dict(part.keys) if part.keys is not None else None)
         self._run(run, report)
-        counts = {unit.name: self._counts(unit) for unit in self._pipeline.units.values()}
-        return Report(self.position, report.findings, report.chained, report.tables, report.failures, counts, self._records)
+        counts = {unit.name: self._counts(unit) for unit in self._pipeline.counted()}
+        return Report(self.position, report.findings, report.chained, report.tables, report.failures, counts, self._records,
+                      self._pipeline.costs())  # fmt: skip
 
     def _run(self, run: list[Item], report: Report) -> None:
         if not run:
             return
-        self._records += sum(len(one) if isinstance(one, Batch) else 1 for one in run)
         result: Result = self._pipeline.run(self._state, run)
         self._trace.done()
         report.findings.extend(result.findings)
@@ -130,7 +135,7 @@ class Shard:
             self._pipeline = self._assembled(self._units())
             return
         self._load(self._generations.manifest(control.swap))
-        gc.collect()  # modules are cycles: what was replaced goes now, not after the next 50,000 allocations
+        _settled()
 
     def _units(self) -> list[Unit]:
         """Every analyzer that is loaded, in quarantine or not."""
@@ -163,40 +168,60 @@ class Shard:
             shape = None
         self._state.memory(unit, shape)
 
-    def checkpoint_due(self) -> bool:
-        """Whether a checkpoint should be packed now."""
-        if self._pending is not None or self.position == self._store.position:
-            return False
-        return self._fed >= CHECKPOINT_BYTES or time.monotonic() - self._saved_at >= CHECKPOINT_EVERY
+    def mark(self) -> None:
+        """Begins a checkpoint at the position of now, if one is due; `go_on` and `save` write it."""
+        if self._saving is not None or self.position == self._store.position:
+            return
+        if self._fed >= CHECKPOINT_BYTES or time.monotonic() - self._saved_at >= CHECKPOINT_EVERY:
+            self._begin()
 
-    def pack(self) -> None:
-        """Packs what changed, at the position of now; `committed` writes it."""
+    def _begin(self) -> None:
+        self._saving, self._fed = Saving(self._store, self._state, self._head()), 0
+
+    def _head(self) -> Checkpoint:
+        """The checkpoint of now but for the keys."""
         state = self._state
-        changed, removed = state.changes()
-        cells = [(analyzer, key, key_group(key), touched, blob) for analyzer, key, touched, blob in changed]
         rows = [(table, name, state.tables[table].get(name)) for table, name in sorted(state.tables_changed)]
-        self._pending = Checkpoint(
-            position=self.position, generation=self.generation, watermark=state.watermark, changed=cells, removed=removed,
+        return Checkpoint(
+            position=self.position, generation=self.generation, watermark=state.watermark,
             shapes={unit.name: unit.analyzer.shape for unit in self._units() if unit.stateful},
             tables_set=[(table, name.encode(), pack(row[0]), row[1]) for table, name, row in rows if row is not None],
             tables_removed=[(table, name.encode()) for table, name, row in rows if row is None],
             meta={"pending": pack(state.pending), "quarantined": pack(sorted(self._quarantined))},
         )  # fmt: skip
-        self._fed = 0
-        state.tables_changed.clear()
 
-    def committed(self, offset: int = 0) -> Saved | None:
-        """Writes the packed checkpoint if the desk has come that far: to `offset`, or as far as it was last heard of."""
+    def committed(self, offset: int) -> None:
+        """The desk has committed all below `offset`, and so may a checkpoint."""
         self._desk = max(self._desk, offset)
-        if self._pending is None or self._desk < self._pending.position:
-            return None
+
+    def patience(self) -> float:
+        """For how many seconds there is nothing to do, if the host says nothing."""
+        return 1.0 if self._saving is None else self._saving.patience()
+
+    def go_on(self, seconds: float, *, wait: bool = False) -> Saved | None:
+        """Goes on with the checkpoint for about so long; what it is, once it is in the store."""
+        saved = None
         try:
-            self._store.commit(self._pending)
+            if self._saving is None or not self._saving.go_on(seconds, self._desk, wait=wait):
+                return None
+            saved = Saved(self._store.position, self._store.generation)
         except OSError as error:  # disk full: the journal keeps what the checkpoint would have let go
             log.error("the checkpoint of shard %d cannot be written (%s); trying again", self._shard, error)  # noqa: TRY400 - no bug of ours
-            return None
-        self._pending, self._saved_at = None, time.monotonic()
-        return Saved(self._store.position, self._store.generation)
+        self._saving, self._saved_at = None, time.monotonic()
+        return saved
+
+    def save(self) -> Saved | None:
+        """Takes the checkpoint that is under way to its end, else a new one, as far as the desk lets it."""
+        if self._saving is None and self.position != self._store.position:
+            self._begin()
+        return self.go_on(math.inf, wait=True)
+
+
+def _settled() -> None:
+    """Collects what was replaced, for modules are cycles, and takes what stays out of the collector's sight."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def main(fd: int, shard: Shard) -> None:
@@ -205,15 +230,17 @@ def main(fd: int, shard: Shard) -> None:
     with socket.socket(fileno=fd) as host, contextlib.suppress(ConnectionError):  # a host that died has hung up
         host.sendall(frame(Ready(shard.position, shard.generation)))
         while True:
-            if select.select([host], [], [], 1.0)[0]:
-                if not (data := host.recv(1 << 20)):
-                    return
+            if not select.select([host], [], [], shard.patience())[0]:
+                _tell(host, shard.go_on(_SLICE))
+            elif not (data := host.recv(1 << 20)):
+                return
+            else:
                 for message in framed.receive(data):
+                    began = time.monotonic()
                     if _answer(host, shard, message):
                         return
-            if shard.checkpoint_due():
-                shard.pack()
-                _tell(host, shard.committed())
+                    _tell(host, shard.go_on(min((time.monotonic() - began) / 4, _MOST)))
+            shard.mark()
 
 
 def _tell(host: socket.socket, saved: Saved | None) -> None:
@@ -226,7 +253,7 @@ def _answer(host: socket.socket, shard: Shard, message: ToWorker) -> bool:
     if isinstance(message, Feed):
         host.sendall(frame(shard.feed(message.parts)))
     elif isinstance(message, Committed):
-        _tell(host, shard.committed(message.offset))
+        shard.committed(message.offset)
     elif isinstance(message, Stop):
         return _stop(host, shard, message)
     return False
@@ -234,12 +261,14 @@ def _answer(host: socket.socket, shard: Shard, message: ToWorker) -> bool:
 
 def _stop(host: socket.socket, shard: Shard, stop: Stop) -> bool:
     """A last checkpoint, where the desk has everything; then the end."""
-    shard.pack()
-    _tell(host, shard.committed(stop.committed))
+    shard.committed(stop.committed)
+    for _ in range(2):  # what is under way, and what came behind it
+        _tell(host, shard.save())
     return True
 
 
 if __name__ == "__main__":
+    bound()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host decides when to stop
     gc.set_threshold(50_000, 20, 100)
     skipped = [(name, offset, index) for name, offset, index in json.loads(sys.argv[5])]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -59,7 +61,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     data: Annotated[Path, doc("folder of journal, state, alerts; one host at a time")] = Path("pluginhost-data")
     namespace: Annotated[str, doc("last part of the data stream's name", pattern=r"^[a-z0-9_.]{1,100}$")] = "default"
     hostname: Annotated[str, doc("what it calls itself to peers and in alerts; must differ from the shipper's own name")] = ""
-    workers: Annotated[int, doc("processes that run analyzers; fixed once the data folder exists", ge=1, le=64)] = 1
+    workers: Annotated[
+        Annotated[int, doc("", ge=1, le=64)] | Literal["auto"],
+        doc("processes that run analyzers, 1 to 64; `auto` is one less than the processors that may be used, at least one"),
+    ] = 1
     inputs: Annotated[list[dict[str, Any]], doc("the doors: each with its `type`")] = msgspec.field(
         default_factory=lambda: [{"type": "forward"}, {"type": "http"}, {"type": "grpc"}]
     )
@@ -105,6 +110,13 @@ class Configured(msgspec.Struct, frozen=True):
     def data(self) -> Path:
         """The data folder, absolute."""
         return (self.folder / self.config.data).absolute()
+
+    @property
+    def workers(self) -> int:
+        """How many workers to run. The host itself needs a processor, too."""
+        given = self.config.workers
+        usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+        return min(max(usable - 1, 1), 64) if given == "auto" else given
 
     @property
     def folders(self) -> tuple[Path, ...]:

@@ -17,7 +17,7 @@ from typing import IO, Any, Literal
 
 import msgspec
 
-from ..engine import committer, containment, delivery, desk, duplicates, guard, shards
+from ..engine import committer, containment, delivery, desk, duplicates, guard, resharding, shards
 from ..engine.committer import Committer
 from ..engine.containment import Containment
 from ..engine.delivery import Delivery
@@ -65,6 +65,7 @@ __all__ = ["Host"]
 log = logging.getLogger(__name__)
 
 _RESCAN = 2.0
+_TRIES, _SETTLE, _LOOK = 3, 60.0, 0.05  # how often workers of another number are run to be level; how long their end may take (s)
 
 
 class Host:
@@ -74,9 +75,14 @@ class Host:
         self.configured, self._clock, self._rng = configured, clock, rng
         self.config, self.data = configured.config, configured.data
         self._began = clock() - time.monotonic_ns()
-        self.metrics = Registry()
         self._lock = self._locked()
-        self._check_shards()
+        self.upkeep = Upkeep(self)
+        self._assemble()
+
+    def _assemble(self) -> None:
+        """Makes all parts, for as many workers as the state in the data folder is of: see `run`."""
+        configured, clock = self.configured, self._clock
+        self.metrics = Registry()
         self.ballast = Ballast(self.data / "ballast", self.config.ballast, self.metrics.counts("ballast", *ballast.COUNTS))
         bounds = self.config.journal
         self.journal = Journal(self.data / "journal", clock=clock, segment_bytes=min(bounds.segment_bytes, bounds.max_bytes // 4),
@@ -85,19 +91,20 @@ class Host:
                                    closed=self.ballast.closed, failed=self.ballast.hit)  # fmt: skip
         buffers = {part.name: _buffer(part) for part in configured.outputs}
         self.store = AlertStore(self.data / "alerts.db", clock=self._steady, keep=self.config.keep, buffers=buffers)
+        self.shards = self._shared_out()
         self.generations = Generations(self.data / "generations")
         self.reloader = Reloader(configured.folders, self.config.options, self.generations, Checker())
         self.outputs = {part.name: self._output(part) for part in configured.outputs}
         self.deliveries = {name: self._delivery(name, output) for name, output in self.outputs.items()}
         self._wanted = [(part, compile_predicate(part.when) if part.when is not None else None) for part in configured.outputs]
-        self.desk = Desk(self.store, self.committer, self.metrics.counts("desk", *desk.COUNTS), shards=self.config.workers,
+        self.desk = Desk(self.store, self.committer, self.metrics.counts("desk", *desk.COUNTS), shards=self.shards,
                          route=self._route, clock=clock, observer=configured.hostname, told=self._told,
                          failed=self.ballast.hit)  # fmt: skip
         ours = {self.config.loop_tag, *(one.prefix.rstrip(".") for one in self.outputs.values() if isinstance(one, Tagging))}
         self._guard = Guard(configured.hostname, ours, self.metrics.counts("guard", *guard.COUNTS))
         self._duplicates = Duplicates(self.metrics.counts("duplicates", *duplicates.COUNTS), clock, self.config.keep)
-        self.inputs: list[Input] = [self._input(part) for part in configured.inputs]
-        self.workers = [self._worker(number) for number in range(self.config.workers)]
+        self.inputs: list[Input] = [] if self._settling else [self._input(part) for part in configured.inputs]
+        self.workers = [self._worker(number) for number in range(self.shards)]
         self.containment = Containment(
             self.data / "quarantine.json", self.workers, self.committer, self.metrics.counts("containment", *containment.COUNTS),
             rate=self.config.error_rate, budget=self.config.budget, first=self.config.quarantine.ns, tell=self.desk.tell, clock=clock,
@@ -106,10 +113,9 @@ class Host:
         self._ticks = False  # whether any analyzer waits for time to pass
         self._marks = Watermarks(self.config.lateness.ns)
         self.ready = asyncio.Event()
-        self.upkeep = Upkeep(self)
         self._server: asyncio.Server | None = None
         self.stage: Literal["starting", "open", "draining"] = "starting"
-        self.reported = dict.fromkeys(range(self.config.workers), self.desk.frontier)  # the row behind each worker's last report
+        self.reported = dict.fromkeys(range(self.shards), self.desk.frontier)  # the row behind each worker's last report
         self.measures = Measures(self, clock)
         self._vital: tuple[asyncio.Task[None], ...] = ()
         self._observer = self._observed()
@@ -134,12 +140,20 @@ class Host:
         held.flush()
         return held
 
-    def _check_shards(self) -> None:
-        there = len(list(self.data.glob("shard-*.db")))
-        if there and there != self.config.workers:
-            told = f"the data folder holds the state of {there} workers, not of {self.config.workers}"
-            raise Problem("host.workers", told, where=str(self.data),
-                          todo="set `workers` as it was; if a shard's file was lost, restore the folder from a backup")  # fmt: skip
+    def _shared_out(self) -> int:
+        """How many workers the state is of: as many as are configured, once the shards of another number stood at one row."""
+        wanted = self.configured.workers
+        resharding.finish(self.data, self.store)
+        before = resharding.former(self.data, self.store) or wanted
+        if before == wanted or not resharding.level(self.data, before):
+            return before
+        resharding.reshard(self.data, before, wanted, self.store)
+        return wanted
+
+    @property
+    def _settling(self) -> bool:
+        """Whether this run is that of another number of workers, which brings all of them to one row."""
+        return self.shards != self.configured.workers
 
     def _input(self, part: Part) -> Input:
         async def accept(chunk: Chunk, *, source: str, carried: Way | None = None) -> Receipt:
@@ -174,7 +188,7 @@ class Host:
 
     def _worker(self, number: int) -> Worker:
         counts = self.metrics.counts(f"worker.{number}", *shards.COUNTS)
-        return Worker(number, self.config.workers, self.data, self.committer, counts, patience=self.config.worker_patience,
+        return Worker(number, self.shards, self.data, self.committer, counts, patience=self.config.worker_patience,
                       memory=self.config.worker_memory, died=self._died,
                       routes=self._routing, ready=self._worker_ready, report=self._reported, saved=self._saved,
                       fatal=self._fatal)  # fmt: skip
@@ -278,7 +292,27 @@ class Host:
         self._routes_of = {number: routes for number, routes in self._routes_of.items() if number >= oldest}
 
     async def run(self, stopping: asyncio.Event, hurry: asyncio.Event) -> None:
-        """Runs until `stopping` is set, then stops in order, or at once when `hurry` is; raises what a part could not live with."""
+        """Runs until `stopping` is set, then stops in order, or at once when `hurry` is; raises what a part could not live with.
+
+        Where another number of workers ran before and they did not stop at one row, that many are run first, without doors, until all
+        that was taken in is analysed.
+        """
+        tries = 0
+        while self._settling:
+            if (tries := tries + 1) > _TRIES:
+                raise Problem("host.workers", f"the {self.shards} workers there were do not come to one row", where=str(self.data),
+                              still="nothing was changed", todo=f"start with `workers: {self.shards}`, and see to what the log tells")
+            log.info("%d workers instead of %d: these analyse first what is left", self.configured.workers, self.shards)
+            await self._lived(stopping, hurry)
+            if stopping.is_set():
+                break
+            self._assemble()
+        else:
+            await self._lived(stopping, hurry)
+        self._lock.close()
+
+    async def _lived(self, stopping: asyncio.Event, hurry: asyncio.Event) -> None:
+        """One life, from the start of all parts to their end."""
         self._recover()
         self.committer.watchers.append(self._durable)
         async with asyncio.TaskGroup() as tasks:
@@ -287,10 +321,11 @@ class Host:
             try:
                 if self._observer is not None:
                     await self._observer.start()
-                if await unless(stopping, self._start(tasks, background)):
+                if await unless(stopping, self._start(tasks, background)) and not self._settling:
                     systemd.notify("READY=1")
                     await stopping.wait()
-                systemd.notify("STOPPING=1")
+                if stopping.is_set():
+                    systemd.notify("STOPPING=1")
                 await self._stop(hurry)
                 if self._observer is not None:
                     await self._observer.stop()
@@ -304,12 +339,22 @@ class Host:
         await self.rescan(start=True)
         background += [tasks.create_task(worker.run(), name=f"worker-{worker.shard}") for worker in self.workers]
         background += [tasks.create_task(one.run(), name=f"output-{name}") for name, one in self.deliveries.items()]
-        chores = {"watch": self._watch(), "clock": self._ticking(), **self.upkeep.chores(),
-                  "sampling": sampling(self.containment.look), "containment": self.containment.run()}  # fmt: skip
+        chores = {**self.upkeep.chores(), "sampling": sampling(self.containment.look), "containment": self.containment.run()}
+        chores |= {} if self._settling else {"watch": self._watch(), "clock": self._ticking()}
         background += [tasks.create_task(chore, name=name) for name, chore in chores.items()]
         await self.ready.wait()
+        if self._settling:
+            await self._settled()
+            return
         await self._open_doors()
         self._server = await serve(self.data, Questions(self).calls())  # who is answered there finds the doors open
+
+    async def _settled(self) -> None:
+        """Waits until all that was taken in, and whatever analyzers make of it, is analysed and committed."""
+        while True:
+            if min(self.desk.frontier, *(max(one.position, one.saved.position) for one in self.workers)) >= self.journal.end:
+                return
+            await asyncio.sleep(_LOOK)
 
     async def _open_doors(self) -> None:
         for one in self.inputs:
@@ -320,7 +365,7 @@ class Host:
     async def _stop(self, hurry: asyncio.Event) -> None:
         """In order within the grace; without it everything ends at once, and what is not done is in the journal and the outboxes."""
         self.stage = "draining"
-        if not await unless(hurry, self._drained(self.config.stop_grace)):
+        if not await unless(hurry, self._drained(max(self.config.stop_grace, _SETTLE * self._settling))):
             log.warning("told to stop again: nothing more is waited for")
             self.desk.release()
             await asyncio.gather(*(one.drain(0) for one in self.inputs), *(one.stop(self.desk.frontier, 0) for one in self.workers))
@@ -343,7 +388,6 @@ class Host:
         await self.reloader.close()
         self.committer.close()
         self.desk.close()
-        self._lock.close()
 
     async def rescan(self, *, start: bool = False, reset: tuple[str, ...] = ()) -> Manifest | None:
         """Looks at the folders again and swaps in what passed; at start the current generation is announced in any case."""
@@ -362,14 +406,11 @@ class Host:
 
     def _routing(self, generation: int) -> Routes | None:
         """How the records of a generation are shared out among the workers."""
-        if self.config.workers == 1:
+        if self.shards == 1:
             return None
         if generation not in self._routes_of:
             infos = self.generations.manifest(generation).infos() if generation else []
-            keyed = {info.key for info in infos if info.key and not info.pinned}
-            pinned = [info.name for info in infos if info.pinned]
-            keyless = any(not info.key and not info.pinned for info in infos)
-            self._routes_of[generation] = Routes(keyed, pinned, keyless, self._mappings, self.config.workers)
+            self._routes_of[generation] = Routes([info.want for info in infos], self._mappings, self.shards)
         return self._routes_of[generation]
 
     async def _watch(self) -> None:

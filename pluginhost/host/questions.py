@@ -69,6 +69,12 @@ class Questions:
             if file not in running:
                 yield {"name": None, "file": file, "problem": problem.page()}
 
+    async def costs(self) -> AsyncIterator[Any]:
+        """What records cost, by worker and kind, dearest first."""
+        for worker in self._host.workers:
+            for one in sorted(worker.costs, key=lambda one: -one.judged):
+                yield {"worker": worker.shard, **msgspec.structs.asdict(one)}
+
     async def alerts(self, **filters: Any) -> AsyncIterator[Any]:
         """Stored alerts, newest first."""
         for one in await self._within(lambda: self._store.list(**filters)):

@@ -92,6 +92,12 @@ class AlertStore(Archive):
         """How far the desk got, by shard."""
         return dict(self._database.rows("SELECT shard, position FROM positions"))
 
+    def share(self, shards: int, position: int) -> None:
+        """From now on there are `shards` shards, and the desk has got to `position` with each."""
+        with self._database.transaction():
+            self._database.run("DELETE FROM positions")
+            self._database.many("INSERT INTO positions (shard, position) VALUES (?, ?)", ((number, position) for number in range(shards)))
+
     def known(self, ids: Collection[str]) -> set[str]:
         """Those of `ids` that are stored."""
         found = self._database.rows("SELECT id FROM alerts WHERE id IN (SELECT value FROM json_each(?))", _array(ids))

@@ -71,12 +71,19 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything done inside is durable when it ends, or nothing of it is."""
+        """Everything done inside is durable when it ends, or nothing of it is; with it, what was done in `part` before."""
+        with self.part():
+            yield
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """What is done inside waits for the next `transaction`; if it fails, all that waits is undone."""
         with self._told():
-            self._connection.execute("BEGIN IMMEDIATE")
+            if not self._connection.in_transaction:
+                self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
-                self._connection.execute("COMMIT")
             except BaseException:
                 self._undo()
                 raise

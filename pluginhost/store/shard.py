@@ -1,20 +1,21 @@
 """What one worker keeps: its position in the journal, the state of its analyzers (their timers in it), and tables.
 
-Everything changes in `commit` alone, in one transaction, so that a position never lies beside state it does not belong to.
+Everything changes in `commit` alone, in one transaction, so that a position never lies beside state it does not belong to. What
+is much to write may be brought before, a little at a time.
 Keys, states and tables are bytes of somebody else's making. State carries its key group, by which it can move to another
 shard.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from .database import Database
 
-__all__ = ["Checkpoint", "ShardStore"]
+__all__ = ["Changed", "Checkpoint", "Removed", "ShardStore"]
 
 _MIGRATIONS = (
     """
@@ -29,10 +30,14 @@ _MIGRATIONS = (
 )
 
 
+Changed = tuple[str, bytes, int, int, bytes]  # analyzer, key, key group, touched, state
+Removed = tuple[str, bytes]  # analyzer, key
+
+
 class Checkpoint(msgspec.Struct, kw_only=True):
     """What changed since the last one. `position` is the next offset to process; times are ns.
 
-    Removals are done before additions. `shapes` and `meta` are added to what is known, by name.
+    Removals are done before additions. A key's group never changes. `shapes` and `meta` are added to what is known, by name.
     """
 
     position: int
@@ -40,8 +45,8 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     watermark: int
     shapes: dict[str, str] = {}
     meta: dict[str, int | str | bytes] = {}
-    changed: list[tuple[str, bytes, int, int, bytes]] = []  # analyzer, key, key group, touched, state
-    removed: list[tuple[str, bytes]] = []  # analyzer, key
+    changed: list[Changed] = []
+    removed: list[Removed] = []
     tables_set: list[tuple[str, bytes, bytes, int]] = []  # table, key, value, expires
     tables_removed: list[tuple[str, bytes]] = []  # table, key
 
@@ -75,19 +80,28 @@ class ShardStore:
         """(table, key, value, expires) of every entry."""
         return self._database.each("SELECT name, key, value, expires FROM tables ORDER BY name, key")
 
+    def add(self, changed: Iterable[Changed], removed: Iterable[Removed]) -> None:
+        """Takes a part of the checkpoint that `commit` will end. An error undoes every part since the last commit."""
+        with self._database.part():
+            self._put(changed, removed)
+
     def commit(self, checkpoint: Checkpoint) -> None:
-        """Takes all of the checkpoint, durably, or nothing of it."""
+        """Takes all of the checkpoint and what was added before, durably, or nothing of it."""
         marks = {"position": checkpoint.position, "generation": checkpoint.generation, "watermark": checkpoint.watermark}
         many = self._database.many
         with self._database.transaction():
-            many("DELETE FROM states WHERE analyzer = ? AND key = ?", checkpoint.removed)
+            self._put(checkpoint.changed, checkpoint.removed)
             many("DELETE FROM tables WHERE name = ? AND key = ?", checkpoint.tables_removed)
-            many("""INSERT INTO states (analyzer, key, keygroup, touched, state) VALUES (?, ?, ?, ?, ?) ON CONFLICT (analyzer, key)
-                    DO UPDATE SET keygroup = excluded.keygroup, touched = excluded.touched, state = excluded.state""", checkpoint.changed)
             many("INSERT OR REPLACE INTO tables (name, key, value, expires) VALUES (?, ?, ?, ?)", checkpoint.tables_set)
             many("INSERT OR REPLACE INTO shapes (analyzer, shape) VALUES (?, ?)", checkpoint.shapes.items())
             many("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (checkpoint.meta | marks).items())
         self.position, self.generation, self.watermark = marks.values()
+
+    def _put(self, changed: Iterable[Changed], removed: Iterable[Removed]) -> None:
+        many = self._database.many
+        many("DELETE FROM states WHERE analyzer = ? AND key = ?", removed)
+        many("""INSERT INTO states (analyzer, key, keygroup, touched, state) VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT (analyzer, key) DO UPDATE SET touched = excluded.touched, state = excluded.state""", changed)
 
     def close(self) -> None:
         """Lets go of the file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from sidecars import Sender, until
@@ -73,3 +74,16 @@ def test_a_worker_killed_again_while_it_starts_blames_no_analyzer(sidecar):
     one.settled()
     assert sorted(alert["headline"] for alert in one.alerts()) == [f"counter {n}" for n in range(1, 6)]
     assert one.ask("dead_letters") == []
+
+
+def test_a_worker_that_is_stuck_ends_with_its_host(sidecar):
+    one = sidecar(worker_patience="60s", budget="0")
+    (one.analyzers / "stuck.py").write_text(
+        "from pluginhost import analyzer\n\n@analyzer(where='bad:true')\ndef stuck(event):\n    while True: pass\n"
+    )
+    one.start()
+    worker = one.status()["workers"][0]
+    one.post([{"bad": True}])
+    until(lambda: last(one.data / "shard-0.trace"))
+    one.kill()
+    until(lambda: not Path(f"/proc/{worker}").exists(), 10)

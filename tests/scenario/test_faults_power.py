@@ -123,7 +123,6 @@ def test_a_journal_that_ends_before_what_was_judged_is_refused(sidecar, tmp_path
         one.start(*disk.before)
 
 
-@pytest.mark.xfail(strict=True, reason="the host takes a first start that was cut short for another number of workers")
 def test_a_first_start_that_was_cut_short_is_made_good(sidecar):
     one = sidecar(workers=2)
     one.data.mkdir()

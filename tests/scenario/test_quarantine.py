@@ -194,11 +194,12 @@ EATERS = {
 }
 
 
+@pytest.mark.timeout(300)  # filling memory with small things takes long, and it is done more than once
 @pytest.mark.parametrize("deed", EATERS.values(), ids=EATERS)
 def test_one_that_eats_memory_fails_alone(case, deed):
     it = case(CULPRIT.replace("    DEED", f"    if event['seq'] >= 20:\n        {deed}"), worker_memory="640MiB")
     it.send(20)
-    until(lambda: (it.send(20), it.out())[1], 60)  # for its failures, or for the time that they take
+    until(lambda: (it.send(20), it.out())[1], 120)  # for its failures, or for the time that they take
     it.send(100)
     it.intact()
 

@@ -115,6 +115,7 @@ def memory(pid):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # three thousand swaps
 def test_3000_reloads_grow_memory_by_less_than_2_mb(sidecar):
     one = sidecar()
     file = one.analyzers / "every.py"

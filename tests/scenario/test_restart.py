@@ -85,11 +85,13 @@ def test_a_second_host_on_the_same_data_is_refused(sidecar):
     assert "Traceback" not in again.stderr
 
 
-def test_another_number_of_workers_is_refused_and_nothing_is_touched(sidecar):
+def test_a_lost_file_of_a_worker_is_told_and_nothing_is_touched(sidecar):
     one = sidecar(workers=2).start()
+    Sender(one.forward).send(records(0))
+    one.settled()
     one.stop()
-    one.config["workers"] = 3
-    with pytest.raises(AssertionError, match="the state of 2 workers, not of 3"):
+    (one.data / "shard-1.db").unlink()
+    with pytest.raises(AssertionError, match="one of 2 workers, but it holds the state of 1"):
         one.start()
 
 

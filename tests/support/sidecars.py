@@ -78,7 +78,7 @@ class Sidecar:
 
     def settled(self):
         """Waits until everything durable is analysed and committed."""
-        assert self.ask("analysed", deadline=60.0) == [True]
+        assert self.ask("analysed", deadline=120.0) == [True]
 
     def alerts(self, **filters):
         return self.ask("alerts", limit=100_000, **filters)

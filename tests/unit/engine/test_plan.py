@@ -34,7 +34,7 @@ def no_careful_way(monkeypatch):
 @pytest.fixture
 def decoded(monkeypatch):
     """How many records were decoded whole."""
-    import pluginhost.events.event as event
+    from pluginhost.events import event
 
     found = []
     monkeypatch.setattr(event, "decode", lambda codec, raw: found.append(raw) or msgspec.msgpack.decode(raw))
@@ -92,7 +92,7 @@ def test_values_that_repeat_are_tested_once_and_equal_ones_are_not_taken_for_eac
 
 
 def test_a_field_of_very_many_values_is_no_longer_remembered(monkeypatch):
-    import pluginhost.engine.scan as scan
+    from pluginhost.engine import scan
 
     monkeypatch.setattr(scan, "_MEMO", 8)
     run, state = Pipeline([rule("user:u99")], mappings()), ShardState()
@@ -149,3 +149,9 @@ def test_odd_records_fall_back_alone(odd):
     result = run.run(ShardState(), [made])
     assert [one.index for one in result.findings] == ([0, 1, 2] if odd in ({b"user": "a"}, {1: 2, "user": "a"}) else [0, 2])
     assert result.failures == []
+
+
+def test_a_record_without_a_time_stamp_has_the_time_of_its_event():
+    records = [{"user": "a"}, {"@timestamp": "2019-01-01T00:00:00Z"}]
+    found, _ = fired([rule("@timestamp:[2020-01-01 TO *]", "later"), rule("user:a", "user")], records)
+    assert found == [(0, "later"), (0, "user")]
