@@ -7,8 +7,9 @@ raises hurts only itself.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, MutableSequence, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableSequence, Sequence
 from itertools import islice
+from traceback import clear_frames
 from types import GeneratorType
 from typing import Any
 from zlib import crc32
@@ -57,11 +58,13 @@ class Pipeline:
     """The analyzers of one generation in shard `shard` of `shards`.
 
     Before each call `note` is assigned offset, index and the unit's place in `units`; `skips` are the calls (name, offset, index)
-    that are never made.
+    that are never made. `starved` is called when a call could not have the memory it asked for, once what it let go of is free again.
     """
 
     def __init__(self, units: Sequence[Unit], mappings: Mappings, *, shard: int = 0, shards: int = 1,
-                 note: MutableSequence[int] | None = None, skips: Collection[tuple[str, int, int]] = ()) -> None:  # fmt: skip
+                 note: MutableSequence[int] | None = None, skips: Collection[tuple[str, int, int]] = (),
+                 starved: Callable[[], None] = lambda: None) -> None:  # fmt: skip
+        self._starved = starved
         self.units = {unit.name: unit for unit in units}
         self.mappings, self._note, self._skips = mappings, [0, 0, -1] if note is None else note, frozenset(skips)
         self._skipped = frozenset(offset for _, offset, _ in skips)
@@ -193,7 +196,7 @@ class Pipeline:
             if given is not None:
                 self._took(memory, cell, key, given, origin, result)
         except CONTAINED as error:
-            self._blamed(unit, error, origin, result)
+            self._failed(unit, error, origin, result)
         if unit.stateful:
             state.index(memory, key, cell)
         self._publish(memory, key, origin, result)
@@ -204,7 +207,7 @@ class Pipeline:
 
     def failed(self, unit: Unit, error: BaseException, event: Event, result: Result) -> None:
         """What the body raised at a record."""
-        self._blamed(unit, error, _origin(event), result)
+        self._failed(unit, error, _origin(event), result)
 
     def published(self, memory: Memory, key: bytes, event: Event, result: Result) -> None:
         """What the body put into tables at a record."""
@@ -238,6 +241,12 @@ class Pipeline:
                 id_ = chained_id(base, f"{memory.unit.name}/{table.name}", n)
                 result.tables.append(TableUpdate(table.name, str(name), value, origin.time + table.expire, id_, origin.offset))
             rows.clear()
+
+    def _failed(self, unit: Unit, error: BaseException, origin: _Origin, result: Result) -> None:
+        if isinstance(error, MemoryError):
+            clear_frames(error.__traceback__)
+            self._starved()
+        self._blamed(unit, error, origin, result)
 
     def _blamed(self, unit: Unit, error: BaseException, origin: _Origin, result: Result) -> None:
         unit.failed += 1

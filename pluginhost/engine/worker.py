@@ -11,6 +11,7 @@ import gc
 import json
 import logging
 import math
+import os
 import select
 import signal
 import socket
@@ -45,6 +46,8 @@ CHECKPOINT_BYTES = Size.of("256MiB")
 _SLICE = 0.003  # seconds for a checkpoint before the host is listened to again
 _MOST = 0.05  # seconds for it at once while there is work: a fourth of what the work took, so that it comes to its end
 
+_ROOM = 32 << 20  # bytes that must be left when a call has run out of memory
+
 _updates = msgspec.msgpack.Decoder(list[TableUpdate])
 
 
@@ -71,7 +74,8 @@ class Shard:
     def _assembled(self, units: list[Unit]) -> Pipeline:
         units = [unit for unit in units if unit.name not in self._quarantined]
         self._trace.names([unit.name for unit in units])
-        return Pipeline(units, self._mappings, shard=self._shard, shards=self._shards, note=self._trace.note, skips=self._skips)
+        return Pipeline(units, self._mappings, shard=self._shard, shards=self._shards, note=self._trace.note, skips=self._skips,
+                        starved=_starved)  # fmt: skip
 
     def _restore(self) -> None:
         self._state.restore(self._store.load())
@@ -222,6 +226,15 @@ def _settled() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+
+
+def _starved() -> None:
+    """Ends the process, in the call that is under way, if its memory stays full: the neighbours would fail for it."""
+    try:
+        bytearray(_ROOM)
+    except MemoryError:
+        os.write(2, b"a worker ends: an analyzer has taken all of its memory\n")
+        os._exit(1)
 
 
 def main(fd: int, shard: Shard) -> None:

@@ -90,11 +90,11 @@ class Case:
         return sorted((alert["headline"] for alert in self.one.alerts(analyzer=analyzer)), key=lambda text: (len(text), text))
 
     def intact(self):
-        """The neighbours found everything, once; nothing was refused or set aside."""
+        """The neighbours found everything, once; nothing was refused or set aside for them."""
         self.one.settled()
         assert self.found("counter") == [f"counter {n}" for n in range(1, self.sent + 1)]
         assert self.found("each") == [f"each {n}" for n in range(self.sent)]
-        assert self.one.ask("dead_letters") == []
+        assert [one for one in self.one.ask("dead_letters") if not one["id"].endswith(".culprit")] == []
 
     def command(self, *given):
         command = [sys.executable, "-m", "pluginhost", *given]
