@@ -23,7 +23,7 @@ def tenth(event, seen: SlidingCount = SlidingCount("30d")):
     return Alert("low", f"{event['user']} {count} {event['seq']}") if count % 10 == 0 else None
 
 @analyzer(pinned=True)
-def hundredth(event, seen: SlidingCount = SlidingCount("30d")):
+def hundredth(event, seen: SlidingCount = SlidingCount("30d", limit=1_000_000)):
     """Every hundredth record of all."""
     count = seen.add(event)
     return Alert("low", f"all {count}") if count % 100 == 0 else None
@@ -64,6 +64,7 @@ class Load(threading.Thread):
     def run(self):
         while not self.stopping.is_set():
             self.chunk()
+            time.sleep(0.02)  # what is killed is replayed from its start, again and again
 
     def chunk(self, **beside):
         self.sender.send([{"user": user, "seq": self.sent + 1, **beside} for user in USERS], attempts=600)
@@ -83,6 +84,12 @@ def wanted(load, waited):
     tenths = [f"{user} {number} {number}" for user in USERS for number in range(10, load.sent + 1, 10)]
     hundredths = [f"all {number}" for number in range(100, load.sent * len(USERS) + 1, 100)]
     return sorted([*tenths, *hundredths, *(f"known {user} 1" for user in USERS), *["waited"] * waited])
+
+
+def goes_on_until_all_waited(one, load):
+    """Records go on coming, for they are what moves event time."""
+    until(lambda: load.chunk() or sum(alert["headline"] == "waited" for alert in one.alerts()) == len(USERS))
+    load.finish()
 
 
 def told(one):
@@ -133,8 +140,7 @@ def test_windows_timers_and_tables_go_along_with_another_number_of_workers(sidec
         assert not (one.data / "resharding").exists()
     load.finish()
     load.chunk(ask=True)
-    until(lambda: sum(alert["headline"] == "waited" for alert in one.alerts()) == len(USERS))
-    load.finish()
+    goes_on_until_all_waited(one, load)
     assert told(one) == wanted(load, len(USERS))
 
 
@@ -151,8 +157,7 @@ def test_a_change_that_is_killed_again_and_again_loses_and_doubles_nothing(sidec
         change(one, workers)
     load.finish()
     load.chunk(ask=True)
-    load.finish()
-    until(lambda: sum(alert["headline"] == "waited" for alert in one.alerts()) == len(USERS))
+    goes_on_until_all_waited(one, load)
     assert told(one) == wanted(load, len(USERS))
 
 
@@ -178,8 +183,7 @@ def test_workers_that_did_not_stop_at_one_row_are_brought_there_first(sidecar, t
     assert "2 workers instead of 3: 49 keys were shared out anew" in one.log()
     load.finish()
     load.chunk(ask=True)
-    load.finish()
-    until(lambda: sum(alert["headline"] == "waited" for alert in one.alerts()) == len(USERS))
+    goes_on_until_all_waited(one, load)
     assert told(one) == wanted(load, len(USERS))
 
 
