@@ -1,6 +1,7 @@
 """Group commit: rows in, durable rows out. Whatever arrives while one sync runs goes out with the next; there is no timer.
 
-The only caller of `Journal.append`. Also keeps the newest rows in memory, so that shards that keep up never read the disk.
+The only caller of `Journal.append`. Also keeps the rows that are not judged yet in memory, so that shards that keep up never read
+the disk.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ __all__ = ["COUNTS", "Committer"]
 log = logging.getLogger(__name__)
 
 COUNTS = ("rows", "records", "bytes", "syncs", "refused", "failed")
+
+_ROW = 500  # bytes of a row in memory beside its body
 
 
 class Committer:
@@ -118,13 +121,18 @@ class Committer:
             counts["records"] += row.count
             counts["bytes"] += len(row.body)
             self._rows.append(row)
-            self._rows_bytes += len(row.body)
+            self._rows_bytes += _weight(row)
             for watcher in self.watchers:
                 watcher(row)
         while self._rows_bytes > self._tail and len(self._rows) > 1:
-            self._rows_bytes -= len(self._rows.popleft().body)
+            self._rows_bytes -= _weight(self._rows.popleft())
         for event in self._grown:
             event.set()
+
+    def judged(self, before: int) -> None:
+        """Nobody waits for rows below `before` any more: they are kept in memory no longer."""
+        while self._rows and self._rows[0].offset < before:
+            self._rows_bytes -= _weight(self._rows.popleft())
 
     def _settle(self, taken: list[tuple[Sequence[Row], asyncio.Future[None]]], error: Exception | None) -> None:
         for _, done in taken:
@@ -174,3 +182,7 @@ class Committer:
         """Waits for the sync that runs and lets go of the journal."""
         self._thread.shutdown()
         self.journal.close()
+
+
+def _weight(row: Row) -> int:
+    return len(row.body) + len(row.columns) + _ROW

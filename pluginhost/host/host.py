@@ -230,6 +230,7 @@ class Host:
 
     def _told(self, frontier: int) -> None:
         """The desk has committed: workers may checkpoint, outputs may send, followers may look."""
+        self.committer.judged(frontier)
         for worker in self.workers:
             worker.committed(frontier)
         for wake in (*(one.wake for one in self.deliveries.values()), *self._followers):

@@ -117,4 +117,19 @@ def test_rows_are_read_from_memory_and_from_disk_alike(tmp_path):
         assert [one.offset for one in await made.read(3, 250)] == [3, 4, 5]
         assert await made.read(20, 100) == []
 
-    play(tmp_path, scene, tail=300)
+    play(tmp_path, scene, tail=1800)
+
+
+def test_rows_that_were_judged_leave_memory_and_small_ones_count_for_what_they_weigh(tmp_path):
+    async def scene(made, disk):
+        for _ in range(20):
+            await made.append([row(1)])
+        assert [one.offset for one in made._rows] == list(range(14, 20))  # 3,100 bytes hold six of 501 and more
+        made.judged(17)
+        assert [one.offset for one in made._rows] == [17, 18, 19]
+        assert [one.offset for one in await made.read(15, 2)] == [15, 16]
+        made.judged(20)
+        await made.append([row(1)])
+        assert [one.offset for one in await made.read(20, 100)] == [20]
+
+    play(tmp_path, scene, tail=3100)
