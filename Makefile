@@ -3,7 +3,7 @@
 # make test   every test; starts a real Elasticsearch and real clients by itself
 # make check  lint, types, import contract
 # make bench  what records cost, beside peers from the package index; the longer ones run alone: benchmarks/README.md
-# make soak   kill -9 under load, ROUNDS times; power cuts, 120 times
+# make soak   kill -9 under load, ROUNDS times; power cuts, 120 times; 3,000 reloads
 PYTHON ?= python3
 ROUNDS ?= 200
 SEED ?= 1
@@ -31,6 +31,7 @@ bench: .venv/dev
 soak: .venv/dev
 	$(BIN)/python tests/soak/soak.py --rounds $(ROUNDS) --seed $(SEED)
 	POWER_SEEDS=20 $(BIN)/python -m pytest tests/scenario/test_faults_power.py
+	RELOADS=3000 $(BIN)/python -m pytest tests/scenario/test_reload.py -k memory
 
 docs: .venv/dev
 	$(BIN)/python docs/generate.py

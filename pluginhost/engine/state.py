@@ -94,10 +94,15 @@ class Memory:
         self._sweep: Iterator[bytes] = iter(())
         self._swept = 0
 
-    def adopt(self, unit: Unit, tables: dict[str, Rows]) -> None:
-        """Goes on with new code: its cells are made of the packed state."""
+    def adopt(self, unit: Unit, tables: dict[str, Rows], now: int) -> None:
+        """Goes on with new code: its cells are made of the packed state.
+
+        What has outlived itself goes first, lest the new code, whose state may live longer, find what another run has swept away.
+        """
         if self.snapshot is not None:
             self.snapshot.keep_all()
+        for key in [key for key, cell in self.cells.items() if _touched(cell) + self.unit.idle < now]:
+            self._remove(key)
         self.cells = {key: (cell.touched, self.unit.pack(cell)) if isinstance(cell, Cell) else cell for key, cell in self.cells.items()}
         self._bind(unit, tables)
 
@@ -237,7 +242,7 @@ class ShardState:
         if memory is None:
             memory = self.memories[unit.name] = Memory(unit, self.tables, self._unclaimed.pop(unit.name, {}))
         else:
-            memory.adopt(unit, self.tables)
+            memory.adopt(unit, self.tables, self.now)
         if shape is not None and shape != unit.analyzer.shape:
             memory.migrate([part.partition(":")[0] for part in shape.split(",") if part])
         if unit.analyzer.has_timers:

@@ -108,6 +108,7 @@ class Shard:
             if row.kind == Kind.CONTROL:
                 self._run(run, report)
                 run = []
+                self._state.now = row.arrival
                 self._swap(control_of(row))
             else:
                 run += items(row, part.chosen, dict(part.keys) if part.keys is not None else None)

@@ -147,20 +147,26 @@ def test_a_request_that_is_too_large_is_halved_until_the_one_that_never_fits_is_
     each_once(elasticsearch, "faults_large", 60)
 
 
-@pytest.mark.parametrize("block", ["write", "read_only_allow_delete"])
-def test_a_read_only_index_is_waited_for_and_nothing_is_given_up(elasticsearch, started, block):
-    namespace = f"faults_{block}"
-    one = started(elasticsearch.url, namespace)
-    post(one, 0, 50)
-    delivered(one, 50)
-    api(elasticsearch, "PUT", f"/{stream(namespace)}/_settings", {f"index.blocks.{block}": True})
-    post(one, 50, 100)
-    until(lambda: counts(one)["retried"] == 50)
-    api(elasticsearch, "PUT", f"/{stream(namespace)}/_settings", {f"index.blocks.{block}": None})
-    post(one, 100, 101)
-    delivered(one, 101, 90.0)  # somebody must act first, so it looks once a minute
-    assert counts(one)["dead"] == 0
-    each_once(elasticsearch, namespace, 101)
+def test_a_read_only_index_is_waited_for_and_nothing_is_given_up(elasticsearch, started):
+    """Both kinds of block at once, for somebody must act first, and so a sidecar looks once a minute only."""
+    ones = {block: started(elasticsearch.url, f"faults_{block}") for block in ("write", "read_only_allow_delete")}
+
+    def blocked(block: str, state: bool | None) -> None:
+        api(elasticsearch, "PUT", f"/{stream(f'faults_{block}')}/_settings", {f"index.blocks.{block}": state})
+
+    for block, one in ones.items():
+        post(one, 0, 50)
+        delivered(one, 50)
+        blocked(block, True)
+        post(one, 50, 100)
+    for block, one in ones.items():
+        until(lambda one=one: counts(one)["retried"] == 50)
+        blocked(block, None)
+        post(one, 100, 101)
+    for block, one in ones.items():
+        delivered(one, 101, 90.0)
+        assert counts(one)["dead"] == 0
+        each_once(elasticsearch, f"faults_{block}", 101)
 
 
 @pytest.mark.parametrize("restart", [False, True])
