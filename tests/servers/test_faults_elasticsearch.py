@@ -30,8 +30,9 @@ def started(sidecar):
     """A sidecar with an output to `url`; its namespace is new for each test."""
 
     def start(url, namespace, *before, outputs=(), **options):
+        """In a folder of its own, by the name of the namespace."""
         es = {"type": "elasticsearch", "hosts": [url], "timeout": "2s", **options}
-        one = sidecar(namespace=namespace, outputs=[es, *outputs])
+        one = sidecar(namespace, namespace=namespace, outputs=[es, *outputs])
         (one.analyzers / "every.py").write_text(EVERY)
         return one.start(*before)
 
