@@ -50,6 +50,8 @@ def plain(value: Any, depth: int = 64) -> Any:
 
 def _text(value: str) -> str:
     """Without the lone surrogates that no encoder takes."""
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -93,6 +95,10 @@ class _Cleaner:
     def object(self, value: Mapping[Any, Any], specs: _Spec | None, path: tuple[str, ...]) -> dict[str, Any]:
         made = {}
         for key, inner in value.items():
+            if specs is not None and (known := specs.get(key)) is not None:  # a name of ours: nothing can be wrong with it
+                if (kept := self._field(inner, known, (*path, key))) is not _NOTHING:
+                    made[key] = kept
+                continue
             name = _key(key)
             parts = name.split(".")
             here, spec = (*path, *parts), _below(specs, parts)
@@ -113,6 +119,8 @@ class _Cleaner:
         return True
 
     def _field(self, value: Any, spec: _Spec | None, path: tuple[str, ...]) -> Any:
+        if value.__class__ is str and value.isascii() and len(value) <= _LONGEST_KEYWORD and spec and "properties" not in spec:
+            return value  # most are
         if spec is not None and (spec.get("enabled") is False or spec.get("type") == "geo_point"):
             return plain(value)
         if value is None:

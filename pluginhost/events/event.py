@@ -15,7 +15,7 @@ import msgspec
 from ..wire.records import decode
 from ..wire.times import iso
 from .address import canonical
-from .ecs import ADDRESSES, TYPES, fit
+from .ecs import ADDRESSES, fit
 from .fields import MISSING, lookup, text, texts, values
 from .frozen import FrozenDict, frozen
 from .mapping import Mappings, Reading
@@ -182,7 +182,7 @@ class Event(msgspec.Struct, frozen=True, eq=False, gc=False):
     def document(self) -> dict[str, Any]:
         """A new nested ECS document of all that the record says by ECS names, with only what fits the index's types."""
         made: dict[str, Any] = {}
-        for field in TYPES:
+        for field in self._plan().possible(self._decoded()):
             value = self.get(field, MISSING)
             if value is not MISSING and (value := fit(field, value)) is not MISSING:
                 *parents, name = field.split(".")

@@ -23,6 +23,7 @@ import msgspec
 
 from ..problem import Problem
 from .aliases import alias, first, heads, message, tops
+from .ecs import TYPES
 from .fields import MISSING, lookup
 
 __all__ = ["Example", "Keys", "Line", "Mapping", "Mappings", "Reading", "Record"]
@@ -158,11 +159,28 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
                 return value
         return alias(record, field)
 
+    def possible(self, record: Record) -> list[str]:
+        """Those of the ECS fields that alerts take over that may have a value, in the order of `TYPES`; most others cannot."""
+        names = set(self.found)
+        for key in record:
+            names |= _NAMED.get(key, _NOBODY)
+        if (mapping := self.mapping) is not None:
+            names.update(mapping.paths, mapping.constants, mapping.read)
+        return sorted(names & TYPES.keys(), key=_RANKS.__getitem__)
+
     def whole(self, record: Record, field: str) -> Any:
         """The same for any record: its own field comes first."""
         value = lookup(record, field)
         return self.get(record, field) if value is MISSING else value
 
+
+_RANKS = {field: rank for rank, field in enumerate(TYPES)}
+_NOBODY = frozenset[str]()
+_NAMED: dict[str, frozenset[str]] = {}
+"""Key at a record's top → fields whose value may depend on it where no mapping is involved."""
+for _field in TYPES:
+    for _key in heads(_field):
+        _NAMED[_key] = _NAMED.get(_key, _NOBODY) | {_field}
 
 _Step = tuple[str | None, str | None, frozenset[str], Callable[[str], bool] | None, Mapping, Reading]
 """One mapping as it is tried: what must be there first (a key at the top; or a text in the message or its first character, of
