@@ -88,17 +88,19 @@ class SlidingCount(State, gc=False, eq=False):
 
     def add(self, event: Event) -> int:
         """The count with this event in it."""
-        times = self._times
-        when = event.time
+        times, when = self._times, event.time
         if not times:
             times.append(when)
             return 1
-        newest = times[-1]
-        if when < newest:
-            return self._late(when, newest - self.span)
+        if when < times[-1]:
+            return self._late(when, times[-1] - self.span)
         times.append(when)
-        if times[0] <= when - self.span:
-            del times[: bisect_right(times, when - self.span)]
+        oldest = when - self.span
+        if times[0] <= oldest:
+            if times[1] > oldest:  # mostly one goes where one comes
+                del times[0]
+            else:
+                del times[: bisect_right(times, oldest)]
         count = len(times)
         if count <= self.limit:
             return count
