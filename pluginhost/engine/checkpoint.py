@@ -16,6 +16,8 @@ from .state import ShardState
 
 __all__ = ["Saving"]
 
+_PAUSE = 0.006  # seconds between two parts although nothing else is to be done: without it the caches and a core are gone for everybody
+
 
 class Saving:
     """One checkpoint on its way into the store. What changed and was removed is that of now; `head` is the rest."""
@@ -29,7 +31,7 @@ class Saving:
     def patience(self) -> float:
         """For how many seconds nothing is to be done here, if no news of the desk comes."""
         if not self._written:
-            return 0.0
+            return _PAUSE
         return 1.0 if self._ending is None else 0.02
 
     def go_on(self, seconds: float, desk: int, *, wait: bool = False) -> bool:

@@ -43,7 +43,7 @@ class Snapshot:
     def keep(self, key: bytes) -> None:
         """Packs the cell of `key`, or remembers that there is none, unless it has had its turn."""
         if self.open and key not in self._kept and (self._passed is None or key > self._passed):
-            self._kept[key] = self._memory.packed(key) if key in self._memory.cells else None
+            self._kept[key] = self._memory.packed(key)
 
     def keep_all(self) -> None:
         """Packs all that is left: from now on the memory may do as it likes."""
@@ -113,9 +113,9 @@ class Memory:
                 self.cells[key] = packed[0], self.unit.migrated(dict(zip(names, unpack(packed[1]), strict=False)))
         self.changed += self.cells
 
-    def packed(self, key: bytes) -> Packed:
-        """(touched, blob) of a key that is there."""
-        cell = self.cells[key]
+    def packed(self, key: bytes) -> Packed | None:
+        """(touched, blob) of a key, None if it is not there."""
+        cell = self.cells.get(key)
         return (cell.touched, self.unit.pack(cell)) if isinstance(cell, Cell) else cell
 
     def wake(self, key: bytes, now: int) -> Cell:
@@ -246,10 +246,10 @@ class ShardState:
         if shape is not None and shape != unit.analyzer.shape:
             memory.migrate([part.partition(":")[0] for part in shape.split(",") if part])
         if unit.analyzer.has_timers:
-            for key in memory.cells:
-                touched, blob = memory.packed(key)
-                cell = memory.cells[key] = unit.cell(blob, touched, memory.tables)
-                self.index(memory, key, cell)
+            for key, packed in memory.cells.items():
+                if isinstance(packed, tuple):
+                    cell = memory.cells[key] = unit.cell(packed[1], packed[0], memory.tables)
+                    self.index(memory, key, cell)
         return memory
 
     def forget(self, analyzer: str) -> None:

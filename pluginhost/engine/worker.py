@@ -43,8 +43,9 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT_EVERY = Duration.of("10s")
 CHECKPOINT_BYTES = Size.of("256MiB")
-_SLICE = 0.003  # seconds for a checkpoint before the host is listened to again
-_MOST = 0.05  # seconds for it at once while there is work: a fourth of what the work took, so that it comes to its end
+_SLICE = 0.002  # seconds for a checkpoint before the host is listened to again
+_SHARE = 0.125  # of the time for the work, while there is some, so that it comes to its end
+_MOST = 0.05  # seconds for it at once
 
 _ROOM = 32 << 20  # bytes that must be left when a call has run out of memory
 
@@ -253,7 +254,7 @@ def main(fd: int, shard: Shard) -> None:
                     began = time.monotonic()
                     if _answer(host, shard, message):
                         return
-                    _tell(host, shard.go_on(min((time.monotonic() - began) / 4, _MOST)))
+                    _tell(host, shard.go_on(min((time.monotonic() - began) * _SHARE, _MOST)))
             shard.mark()
 
 

@@ -98,7 +98,7 @@ def test_it_is_packed_a_part_at_a_time_and_begun_for_nothing(small, packs):
     while not saving.go_on(0.0, 0):
         assert len(packs) - before <= state._PART
         before = len(packs)
-        if saving.patience():
+        if saving.patience() != checkpoint._PAUSE:
             break
     assert len(packs) == 2000
 
@@ -124,7 +124,7 @@ def test_a_key_that_is_judged_meanwhile_is_packed_once_and_as_it_was(small, pack
 def test_nothing_of_it_is_in_the_store_before_the_desk_has_come_so_far(small):
     small.feed(range(300))
     saving = small.saving()
-    while not saving.patience():
+    while saving.patience() == checkpoint._PAUSE:
         assert not saving.go_on(0.0, small.at - 1)
         assert small.stored() == []
     assert not saving.go_on(0.0, small.at - 1, wait=True)
