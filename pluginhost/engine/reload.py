@@ -65,7 +65,7 @@ class Checker:
 
     async def _start(self) -> None:
         await self.close()
-        self._process, self._reader, self._writer = await started("pluginhost.engine.checker")
+        self._process, self._reader, self._writer = await started("checker", "pluginhost.engine.checker")
         self._used = 0
 
     async def close(self) -> None:

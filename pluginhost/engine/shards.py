@@ -138,7 +138,7 @@ class Worker:
         self._reader.close()
         self._trace.unlink(missing_ok=True)  # one that dies before its first call must not be taken to have died at the last one's
         given = (self.shard, self._shards, self._data, json.dumps(sorted(self.skips)))
-        self._process, reader, self._writer = await started("pluginhost.engine.worker", *given, memory=self._memory)
+        self._process, reader, self._writer = await started(f"worker {self.shard}", "pluginhost.engine.worker", *given, memory=self._memory)
         self.pid = self._process.pid
         self._growth, self._waited = Growth(), 0.0
         self._outstanding.clear()

@@ -138,3 +138,20 @@ def test_a_log_in_json_is_json_line_by_line(sidecar):
     one.stop()
     said = [json.loads(line) for line in one.log().splitlines()]
     assert [(line["level"], line["message"].split(":")[0]) for line in said] == [("error", "analyzer.syntax")]
+
+
+def test_what_workers_print_and_die_of_is_logged_and_cannot_forge_a_line(sidecar):
+    one = sidecar(log={"format": "json", "level": "warning"})
+    (one.analyzers / "says.py").write_text(
+        "import ctypes\nfrom pluginhost import analyzer\n\n@analyzer\ndef says(event):\n    print(event['text'])\n"
+        "    if 'end' in event:\n        ctypes.string_at(0)\n")  # fmt: skip
+    one.start()
+    one.post([{"text": "a\x1b[31mred\x07"}, {"text": "x" * 2000}])
+    one.settled()
+    one.post([{"text": "the last", "end": 1}])
+    until(lambda: "Segmentation fault" in one.log())
+    one.settled()
+    one.stop()
+    said = [json.loads(line)["message"] for line in one.log().splitlines()]
+    assert said[:3] == [r"worker 0: a\x1b[31mred\x07", f"worker 0: {'x' * 499}…", "worker 0: the last"]
+    assert "worker 0: Fatal Python error: Segmentation fault" in said
