@@ -190,8 +190,7 @@ class _Writer:
     def _before(self, n: int, unit: Unit) -> list[str]:
         made = [f"    memory, seen{n} = memories[{n}], 0", f"    memory{n} = memory"]
         if unit.stateful:
-            made += [f"    find{n}, wake{n}, changed{n} = memory.cells.get, memory.wake, memory.touch",
-                     f"    oldest{n}, saved{n} = now - {unit.idle}, memory.saved"]  # fmt: skip
+            made += [f"    find{n}, wake{n}, fresh{n} = memory.cells.get, memory.wake, max(memory.saved, now - {unit.idle} - 1)"]
         else:
             made += [f"    cell{n} = memory.stateless"]
         return made
@@ -225,8 +224,7 @@ class _Writer:
         made = [f"seen{n} += 1", f"note[2] = {self._numbers[n]}"]
         if unit.stateful:
             made += [f"cell = find{n}({key})",
-                     f"if cell.__class__ is Cell{n} and (touched := cell.touched) >= oldest{n}:",
-                     f"    if touched <= saved{n}: changed{n}({key})", "    cell.touched = now",
+                     f"if cell.__class__ is Cell{n} and cell.touched > fresh{n}: cell.touched = now",
                      f"else: cell = wake{n}({key}, now)"]  # fmt: skip
         else:
             made += [f"cell = cell{n}"]

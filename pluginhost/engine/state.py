@@ -7,7 +7,7 @@ state lives is forgotten. "Idle" is by arrival time, the journal's clock, so a r
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -135,11 +135,6 @@ class Memory:
         if self._oldest is not None:
             heapq.heappush(self._oldest, (now, key))
         return made
-
-    @property
-    def touch(self) -> Callable[[bytes], None]:
-        """What `note` does, in the shortest way there is now; it holds for as long as no checkpoint is begun."""
-        return self.changed.append if self.snapshot is None else self.note
 
     def note(self, key: bytes) -> None:
         """Notes that the cell of `key` is about to differ from the store's."""
