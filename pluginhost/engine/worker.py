@@ -235,7 +235,7 @@ def _starved() -> None:
     try:
         bytearray(_ROOM)
     except MemoryError:
-        os.write(2, b"a worker ends: an analyzer has taken all of its memory\n")
+        os.write(2, b"it ends: the analyzer that it calls keeps all of its memory\n")
         os._exit(1)
 
 

@@ -195,6 +195,7 @@ def conditions(host: Host) -> dict[str, bool]:
         "not_draining": host.stage != "draining",
         "worker_ready": host.ready.is_set() and any(worker.pid for worker in host.workers),
         "journal_has_room": host.journal.bytes <= host.config.journal.max_bytes,
+        "disk_has_room": host.ballast.held,
     }
 
 

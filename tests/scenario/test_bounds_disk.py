@@ -9,6 +9,7 @@ import urllib.error
 
 import pytest
 from needs import missing
+from prometheus import measured, scrape
 from receivers import HttpReceiver
 from sidecars import Sender, free_port, until
 
@@ -62,7 +63,9 @@ def refused(one):
 
 def test_on_a_disk_that_others_filled_deliveries_are_finished_and_doors_push_back(sidecar, small_disk):
     receiver = HttpReceiver(free_port())
-    one = sidecar(ballast="4MiB", outputs=[{"type": "http", "url": f"http://127.0.0.1:{receiver.port}/", "batch": 3}])
+    watch = free_port()
+    output = {"type": "http", "url": f"http://127.0.0.1:{receiver.port}/", "batch": 3}
+    one = sidecar(ballast="4MiB", outputs=[output], metrics={"port": watch})
     small_disk(one, 24)
     (one.analyzers / "each.py").write_text(EACH)
     one.start()
@@ -72,6 +75,8 @@ def test_on_a_disk_that_others_filled_deliveries_are_finished_and_doors_push_bac
     fill(one.data / "filler")
     until(lambda: refused(one) == (503, "disk full"))
     assert not (one.data / "ballast").exists()
+    assert scrape(watch, "/readyz")[0] == 503
+    assert measured(watch)("ready") == 0
     receiver.start()
     try:
         until(lambda: len(receiver.ids) >= 200, 60, "delivery of what was taken in")
@@ -80,6 +85,7 @@ def test_on_a_disk_that_others_filled_deliveries_are_finished_and_doors_push_bac
         (one.data / "filler").unlink()
         until((one.data / "ballast").exists)
         until(lambda: refused(one) is None)
+        assert measured(watch)("ready") == 1
         one.settled()
         until(lambda: len(receiver.ids) == len(one.alerts()), what="delivery of the rest")
         assert set(receiver.ids.values()) == {1}

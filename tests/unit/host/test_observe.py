@@ -19,7 +19,7 @@ from pluginhost.metrics import Counts
 from pluginhost.options import Secret
 from pluginhost.problem import Problem
 
-WELL = {"doors_open": True, "not_draining": True, "worker_ready": True, "journal_has_room": True}
+WELL = {"doors_open": True, "not_draining": True, "worker_ready": True, "journal_has_room": True, "disk_has_room": True}
 
 
 class Measures:
