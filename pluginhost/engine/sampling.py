@@ -15,7 +15,7 @@ import msgspec
 
 from .trace import Call
 
-__all__ = ["PERIOD", "Growth", "Samples", "Spent", "sampling", "size", "waited"]
+__all__ = ["PERIOD", "Growth", "Samples", "Spent", "oom_kills", "sampling", "size", "waited"]
 
 PERIOD = 0.025
 """Seconds between two looks."""
@@ -92,6 +92,15 @@ def waited(pid: int) -> float:
         return int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[1]) / 1e9
     except (OSError, ValueError, IndexError):
         return 0.0
+
+
+def oom_kills() -> int:
+    """How many processes of this machine were killed for want of memory since it started; 0 where that cannot be known."""
+    try:
+        counts = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
+        return int(counts.get("oom_kill", 0))
+    except (OSError, ValueError):
+        return 0
 
 
 async def sampling(look: Callable[[float], None]) -> None:

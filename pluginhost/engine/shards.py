@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import signal
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from .child import started
 from .committer import Committer
 from .items import Failure, PlanCost
 from .link import Committed, Feed, Framed, FromWorker, Part, Ready, Report, Saved, Stop, UnitCounts, frame
-from .sampling import Growth, Samples, Spent, size, waited
+from .sampling import Growth, Samples, Spent, oom_kills, size, waited
 from .splitter import Routes, control_of
 from .trace import Call, Reader
 
@@ -55,8 +56,8 @@ class Routing:
 
 class Worker:
     """Worker `shard` of `shards`, in `memory` bytes. `report` is awaited for every report, in order; `ready` is called when it
-    (re)starts, `died` is awaited when it ended in a call (with the first row that nobody has heard of), `fatal` when it did so twice. One
-    that is silent over its work for more than `patience` seconds is ended.
+    (re)starts, `died` is awaited when it ended in a call (with the first row that nobody has heard of) and nobody else had killed it,
+    `fatal` when it ended so twice. One that is silent over its work for more than `patience` seconds is ended.
 
     `units` has each analyzer's counters as last reported, `failures` its last failure, `samples` where its time goes.
     """
@@ -78,7 +79,8 @@ class Worker:
         self._outstanding: list[tuple[int, int]] = []  # (offset behind the message, its bytes)
         self._writer: asyncio.StreamWriter | None = None
         self._process: asyncio.subprocess.Process | None = None
-        self._stopping = self._renewing = False
+        self._stopping = self._renewing = self._silent = False
+        self._oom_kills = 0  # of the machine, when the process was started
         self._renew_behind = -1
         self.saved = Saved(-1, 0)
         self.units: dict[str, UnitCounts] = {}
@@ -110,7 +112,8 @@ class Worker:
     async def _autopsy(self) -> None:
         """Notes at which call the process ended; one that ended it twice is not made again.
 
-        One that ran out of memory may end anywhere: that is laid to the analyzer that has taken most of it.
+        One that ran out of memory may end anywhere: that is laid to the analyzer that has taken most of it. One that somebody has killed
+        ends somewhere, which says nothing of the analyzer, unless it is at the same record once more.
         """
         call = self._reader.call()
         if call is None and self._memory and self._growth.size > self._memory * _FULL:
@@ -122,7 +125,13 @@ class Worker:
         if self._deaths[call] >= _DEATHS and call not in self.skips:
             self.skips.add(call)
             await self._fatal(call)
-        await self._died(call, max(call.offset, self.position))
+        if not self._killed():
+            await self._died(call, max(call.offset, self.position))
+
+    def _killed(self) -> bool:
+        """Whether it was killed, and neither by us for its silence nor for want of memory."""
+        killed = self._process is not None and self._process.returncode == -signal.SIGKILL
+        return killed and not self._silent and oom_kills() == self._oom_kills
 
     async def _watch(self) -> None:
         """Ends a process that has been given work and says nothing for longer than it may."""
@@ -132,6 +141,7 @@ class Worker:
             silent = self._outstanding and not self._held and clock() - self._heard > self._patience
             if silent and self._process is not None:
                 log.error("worker %d has not answered for %.0f s and is ended", self.shard, self._patience)
+                self._silent = True
                 self._process.kill()
 
     async def _live(self) -> None:
@@ -142,7 +152,8 @@ class Worker:
         self.pid = self._process.pid
         self._growth, self._waited = Growth(), 0.0
         self._outstanding.clear()
-        self._held = False
+        self._held = self._silent = False
+        self._oom_kills = oom_kills()
         self._room.set()
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -76,6 +76,23 @@ def test_a_worker_killed_again_while_it_starts_blames_no_analyzer(sidecar):
     assert one.ask("dead_letters") == []
 
 
+def test_workers_that_somebody_kills_are_no_analyzers_fault(sidecar):
+    """At another record each time, and more often than an analyzer may end its worker."""
+    one = sidecar(budget="0")
+    (one.analyzers / "counter.py").write_text(COUNTER.replace("return Alert", "__import__('time').sleep(0.4)\n    return Alert"))
+    one.start()
+    sender = Sender(one.forward)
+    for number in range(5):
+        sender.send([{"seq": number}])
+        until(lambda at=number: (call := last(one.data / "shard-0.trace")) and call.offset > at)  # the first row is the start
+        os.kill(one.status()["workers"][0], signal.SIGKILL)
+        until(lambda at=number: one.status()["counts"]["worker.0"]["restarts"] == at + 1)
+    one.settled()
+    assert one.log().count("ended in analyzer counter") == 5
+    assert one.status()["quarantine"] == {}
+    assert sorted(alert["headline"] for alert in one.alerts()) == [f"counter {n}" for n in range(1, 6)]
+
+
 def test_a_worker_that_is_stuck_ends_with_its_host(sidecar):
     one = sidecar(worker_patience="60s", budget="0")
     (one.analyzers / "stuck.py").write_text(
