@@ -6,6 +6,7 @@ Without the right to do so, what stands must do: a template may be put once by s
 from __future__ import annotations
 
 import logging
+from http.client import responses
 from typing import Any
 
 import elasticsearch as client
@@ -66,4 +67,5 @@ class Templates:
 def told(error: client.ApiError) -> str:
     """What a cluster answered in place of yes, in one safe line."""
     said = error.body.get("error") if isinstance(error.body, dict) else None
-    return f"{error.status_code} {reason_of(said or error.message)}".rstrip()
+    message = error.message if error.body or isinstance(error, client.UnsupportedProductError) else responses.get(error.status_code)
+    return f"{error.status_code} {reason_of(said or message)}".rstrip()
