@@ -36,9 +36,11 @@ State = tuple[str, bytes, int, int, bytes]
 
 
 class _Change(msgspec.Struct, frozen=True):
-    """What the marker says: how many shards there are from now on, and where the desk stands."""
+    """What the marker says: how many shards there were and are from now on, how many keys moved, and where the desk stands."""
 
+    before: int
     shards: int
+    keys: int
     position: int
 
 
@@ -66,16 +68,15 @@ def level(data: Path, shards: int) -> bool:
 def reshard(data: Path, before: int, shards: int, store: AlertStore) -> None:
     """Makes `shards` shards of those there were `before`, which are level; a `Problem` if the disk does not let it."""
     try:
-        moved = _written(data, before, shards, store)
+        _write(data, before, shards, store)
         finish(data, store)
     except OSError as error:
         raise Problem("host.workers", f"the state of {before} workers cannot be shared out among {shards}: {error}", where=str(data),
                       still="nothing is lost, and the next start begins anew or carries on", todo="make room, and start again") from None
-    log.info("%d workers instead of %d: %d keys were shared out anew", shards, before, moved)
 
 
-def _written(data: Path, before: int, shards: int, store: AlertStore) -> int:
-    """Writes the new files, whole, durable and marked; gives the number of keys in them."""
+def _write(data: Path, before: int, shards: int, store: AlertStore) -> None:
+    """Writes the new files, whole, durable and marked."""
     aside = data / _ASIDE
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(mode=0o700)
@@ -86,8 +87,7 @@ def _written(data: Path, before: int, shards: int, store: AlertStore) -> int:
     for number in range(shards):
         _durable(_path(aside, number))
     sync_folder(data)
-    _marked(aside, _Change(shards, min(store.positions().values(), default=0)))
-    return moved
+    _marked(aside, _Change(before, shards, moved, min(store.positions().values(), default=0)))
 
 
 def finish(data: Path, store: AlertStore) -> None:
@@ -99,6 +99,7 @@ def finish(data: Path, store: AlertStore) -> None:
         change = msgspec.json.decode(mark.read_bytes(), type=_Change)
         _swap(data, aside, change.shards)
         store.share(change.shards, change.position)
+        log.info("%d workers instead of %d: %d keys were shared out anew", change.shards, change.before, change.keys)
         mark.unlink()
         sync_folder(aside)
     shutil.rmtree(aside)
