@@ -90,7 +90,7 @@ def test_on_a_disk_that_others_filled_deliveries_are_finished_and_doors_push_bac
         until(lambda: len(receiver.ids) == len(one.alerts()), what="delivery of the rest")
         assert set(receiver.ids.values()) == {1}
         assert one.status()["counts"]["ballast"] == {"released": 1, "restored": 1}
-        assert "the disk has room again" in one.log()
+        one.says("the disk has room again")
     finally:
         receiver.stop()
 

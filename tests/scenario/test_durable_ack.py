@@ -75,4 +75,4 @@ def test_a_chunk_is_not_acknowledged_while_the_journal_cannot_be_written(sidecar
     resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
     Sender(one.forward).send([{"seq": 2}])
     one.settled()
-    assert "the journal cannot be written" in one.log()
+    one.says("the journal cannot be written")

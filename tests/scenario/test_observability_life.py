@@ -149,7 +149,7 @@ def test_what_workers_print_and_die_of_is_logged_and_cannot_forge_a_line(sidecar
     one.post([{"text": "a\x1b[31mred\x07"}, {"text": "x" * 2000}])
     one.settled()
     one.post([{"text": "the last", "end": 1}])
-    until(lambda: "Segmentation fault" in one.log())
+    one.says("Segmentation fault")
     one.settled()
     one.stop()
     said = [json.loads(line)["message"] for line in one.log().splitlines()]

@@ -115,7 +115,7 @@ def test_a_start_on_a_broken_file_runs_the_last_good_one_and_keeps_its_state(sid
     one.stop()
     file.write_text(COUNTER.replace("def every_tenth", "def every_tenth("))
     one.start()
-    assert "still: every_tenth as it was before" in one.log()
+    one.says("still: every_tenth as it was before")
     sender.send(records(9))
     one.settled()
     assert headlines(one) == expected(10)

@@ -59,7 +59,7 @@ def test_a_stop_analyses_what_was_taken_in_and_the_next_start_replays_nothing(si
     sender.send([{"n": n, "sleep": 0.02} for n in range(100)])
     tell(one)
     assert ended(one, 15) >= 1.5
-    assert "everything is analysed" in one.log()
+    one.says("everything is analysed")
     one.start()
     assert one.status()["counts"]["worker.0"]["records"] == 0
     sender.send([{"n": 100}])
@@ -77,7 +77,7 @@ def test_a_stop_ends_within_its_grace_although_an_analyzer_blocks(sidecar):
     time.sleep(0.3)
     tell(one)
     assert 2 <= ended(one, 15) < 6
-    assert "the rest is in the journal" in one.log()
+    one.says("the rest is in the journal")
     block.unlink()
     one.start()
     sender.send([{"n": 3}])
@@ -97,7 +97,7 @@ def test_a_second_signal_waits_for_nothing_and_loses_nothing(sidecar, again):
     assert one.process.poll() is None
     tell(one, again)
     assert ended(one, 10) < 3
-    assert "told to stop again" in one.log()
+    one.says("told to stop again")
     block.unlink()
     one.start()
     sender.send([{"n": 3}])
@@ -132,7 +132,7 @@ def test_a_stop_while_it_still_starts_is_heard(sidecar):
     (one.folder / "pluginhost.yaml").write_text('{"analyzers": ["analyzers"], "inputs": []}')
     with (one.folder / "log").open("ab") as log:
         one.process = subprocess.Popen([sys.executable, "-m", "pluginhost", "run"], cwd=one.folder, stdout=log, stderr=log)
-    until(lambda: "data in" in one.log())
+    one.says("data in")
     one.process.terminate()
     assert ended(one, 10) < 4
 

@@ -179,8 +179,8 @@ def test_workers_that_did_not_stop_at_one_row_are_brought_there_first(sidecar, t
     for _ in range(kills):
         cut_short(one, chance.uniform(0.5, 2.0))
     change(one, 2)
-    assert "2 workers instead of 3: these analyse first what is left" in one.log()
-    assert "2 workers instead of 3: 49 keys were shared out anew" in one.log()
+    one.says("2 workers instead of 3: these analyse first what is left")
+    one.says("2 workers instead of 3: 49 keys were shared out anew")
     load.finish()
     load.chunk(ask=True)
     goes_on_until_all_waited(one, load)

@@ -101,6 +101,10 @@ class Sidecar:
     def log(self):
         return (self.folder / "log").read_text()
 
+    def says(self, words):
+        """Waits until the log has these words: what they tell of may be seen elsewhere a moment sooner."""
+        return until(lambda: words in self.log(), what=f"the line {words!r}")
+
     @property
     def pid(self):
         """The host's own: under strace it is not the child's."""
