@@ -24,13 +24,15 @@ from pluginhost.events.aliases import ALIASES
 from pluginhost.events.fields import MISSING, lookup
 from pluginhost.host.config import Config, Journal, Log, Metrics, Route
 from pluginhost.host.exposition import METRICS
+from pluginhost.inputs.access import Key
 from pluginhost.options import describe
 from pluginhost.store.bounds import Buffer, Keep
+from pluginhost.tls import Calling, Serving
 
 __all__ = ["DOCS", "commands", "filled", "parts"]
 
 DOCS = Path(__file__).parent
-_PART = re.compile(r"(?<=<!-- generated: )(?P<name>[a-z ]+) -->\n.*?(?=<!-- end -->)", re.DOTALL)
+_PART = re.compile(r"(?<=<!-- generated: )(?P<name>[a-z_ ]+) -->\n.*?(?=<!-- end -->)", re.DOTALL)
 _BOUNDS = {"ge": "at least {}", "le": "at most {}", "min_length": "not empty", "pattern": "matches `{}`"}
 _STATES = (SlidingCount, FirstSeen, Timers, Table)
 _OF_THE_ENGINE = {"dump", "evidence", "fresh", "load", "moved", "bound"}
@@ -47,8 +49,13 @@ def parts() -> dict[str, str]:
         "route": _options(Route),
         "keep": _options(Keep),
         "buffer": _options(Buffer),
-        "inputs": _each("inputs"),
-        "outputs": _each("outputs"),
+        "input pages": _pages("inputs"),
+        "output pages": _pages("outputs"),
+        **{f"input {name}": _options(find("inputs", name).Options) for name in names("inputs")},
+        **{f"output {name}": _options(find("outputs", name).Options) for name in names("outputs")},
+        "serving": _options(Serving),
+        "keys": _options(Key),
+        "calling": _options(Calling),
         "event": _members(Event),
         "states": "\n".join(_state(one) for one in _STATES),
         "results": "\n".join(_struct(one) for one in (Alert, Derived, Timer)),
@@ -96,8 +103,8 @@ def _metrics() -> Iterator[tuple[str, ...]]:
     return ((f"`{one.name}`", one.kind, _codes(one.labels), one.help) for one in METRICS.values())
 
 
-def _each(group: str) -> str:
-    return "\n".join(f"### `{name}`\n\n{_options(find(group, name).Options)}" for name in names(group))
+def _pages(group: str) -> str:
+    return ", ".join(f"[`{name}`]({group}/{name}.md)" for name in names(group))
 
 
 def _options(kind: type[msgspec.Struct]) -> str:
@@ -190,7 +197,7 @@ def _table(head: tuple[str, ...], rows: Any) -> str:
 def main() -> None:
     """Writes what differs, and says so."""
     made = parts()
-    for file in sorted(DOCS.glob("*.md")):
+    for file in sorted(DOCS.rglob("*.md")):
         before = file.read_text("utf-8")
         after = filled(before, made)
         if after != before:

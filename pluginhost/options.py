@@ -315,6 +315,10 @@ def _bare(kind: Any) -> Any:
     return kind
 
 
+def _optional(kind: Any) -> bool:
+    return type(None) in get_args(_unnoted(kind))
+
+
 def close(word: str, known: typing.Iterable[str]) -> str:
     """What to do about a word that is not `known`: the nearest one, or all of them."""
     words = sorted(known)
@@ -388,7 +392,7 @@ def schema(cls: type[msgspec.Struct]) -> dict[str, Any]:
 def _schema(kind: Any) -> dict[str, Any]:
     bare = _bare(kind)
     if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
-        made = schema(bare)
+        made = {"anyOf": [schema(bare), {"type": "null"}]} if _optional(kind) else schema(bare)
     elif get_origin(bare) in (list, tuple):
         made = {"type": "array", "items": _schema(get_args(bare)[0])}
     else:

@@ -67,7 +67,7 @@ def document(rule: Rule, alert: Alert, *, event: Event | None, key: Mapping[str,
         "log": {"level": alert.severity},
         "rule": {"id": rule.id, "name": rule.name, "description": rule.description, "ruleset": rule.ruleset},
         "observer": {"vendor": "pluginhost", "product": "pluginhost", "type": "ids", "version": __version__},
-        "pluginhost": {"analyzer": rule.id, "alert": {"fingerprint": fingerprint, "count": count}},
+        "pluginhost": {"analyzer": rule.id, "alert": {"fingerprint": fingerprint, "count": count} | _advice(alert)},
     })  # fmt: skip
     made["event"]["category"] = _allowed(made["event"].get("category"), CATEGORIES) or ["intrusion_detection"]
     if not _allowed(made["event"].get("outcome"), OUTCOMES):
@@ -81,6 +81,10 @@ def document(rule: Rule, alert: Alert, *, event: Event | None, key: Mapping[str,
     made["related"] = _related(made)
     made["tags"] = ["pluginhost.alert", *([event.tag] if event is not None and event.tag else [])]
     return clean(made)
+
+
+def _advice(alert: Alert) -> dict[str, str]:
+    return {} if alert.action == "allow" else {"action": alert.action}
 
 
 def _from_event(made: dict[str, Any], event: Event, evidence: Iterable[Event]) -> None:

@@ -9,9 +9,12 @@ import msgspec
 
 from ..events.event import Event
 
-__all__ = ["SEVERITIES", "Alert", "Derived", "Severity", "Timer"]
+__all__ = ["ACTIONS", "SEVERITIES", "Alert", "Derived", "Severity", "Timer"]
 
 Severity = Literal["low", "medium", "high", "critical"]
+Action = Literal["allow", "step_up", "deny"]
+ACTIONS = ("allow", "step_up", "deny")
+"""What an alert may advise whoever asked for a verdict, the mildest first: let it pass, ask for a second factor, refuse."""
 
 SEVERITIES: dict[str, int] = {"low": 21, "medium": 47, "high": 73, "critical": 99}
 """Each severity with its number in `event.severity`, the four that Elastic Security knows."""
@@ -22,7 +25,8 @@ class Alert(msgspec.Struct, frozen=True):
 
     `technique` is one MITRE ATT&CK id or several, `risk` 0–100 (default: the severity's number), `fields` are further ECS
     fields by dotted name, `evidence` the contributing events beside the one at hand (at most ten are kept). `count` and
-    `since` (ns UTC) default to what the analyzer's window holds.
+    `since` (ns UTC) default to what the analyzer's window holds. `action` is the advice to an application that asks before it lets
+    somebody in.
     """
 
     severity: Severity
@@ -34,10 +38,13 @@ class Alert(msgspec.Struct, frozen=True):
     evidence: Sequence[Event] = ()
     count: int | None = None
     since: int | None = None
+    action: Action = "allow"
 
     def __post_init__(self) -> None:
         if self.severity not in SEVERITIES:
             raise ValueError(f"severity is one of {', '.join(SEVERITIES)}, not {self.severity!r}")
+        if self.action not in ACTIONS:
+            raise ValueError(f"action is one of {', '.join(ACTIONS)}, not {self.action!r}")
         if not isinstance(self.message, str) or not self.message:
             raise ValueError("an alert needs a message")
         if self.risk is not None and not 0 <= self.risk <= 100:

@@ -45,6 +45,10 @@ Route = Callable[[Finding, Mapping[str, Any]], list[str]]
 """Which outputs an alert goes to."""
 
 
+_Told = tuple[int, int, str, bytes]
+"""A row's offset, the record's index, the alert's id, and its document if it is new."""
+
+
 class _Full(Exception):
     """Outputs that push back have no room."""
 
@@ -173,10 +177,9 @@ class Desk:
         self._letters = deque((offset, letter) for offset, letter in self._letters if offset >= frontier)
         self._letters_bytes = sum(letter.size for _, letter in self._letters)
         self.frontier = frontier
-        for offset, document in told:
-            if offset < 0:
-                continue
-            self._recent.add(offset, document)
+        for one in told:
+            if one[0] >= 0:
+                self._recent.add(*one)
         self._recent.trim()
         while self._made and next(iter(self._made.values())) < frontier:
             self._made.popitem(last=False)
@@ -186,12 +189,12 @@ class Desk:
                     waiting.set_result(None)
         self._told(frontier)
 
-    async def _stored(self, taken: list[Finding], letters: list[Letter], frontier: int) -> list[tuple[int, bytes]]:
+    async def _stored(self, taken: list[Finding], letters: list[Letter], frontier: int) -> list[_Told]:
         """What `_store` gives; while the disk or an output is full the findings wait, and with them the shards' checkpoints."""
         full = ""
         while True:
             try:
-                done: list[tuple[int, bytes]] = await self.within(self._store, taken, letters, frontier)
+                done: list[_Told] = await self.within(self._store, taken, letters, frontier)
             except OSError as error:
                 self._counts["postponed"] += 1
                 log.error("alerts cannot be stored (%s); trying again every %.0f s", error, _PAUSE)  # noqa: TRY400 - no bug of ours
@@ -208,8 +211,8 @@ class Desk:
                     log.info("output %s has room again", full)
                 return done
 
-    def _store(self, taken: list[Finding], letters: list[Letter], frontier: int) -> list[tuple[int, bytes]]:
-        """In the desk's thread: decides, and commits. Gives the new alerts' documents by offset."""
+    def _store(self, taken: list[Finding], letters: list[Letter], frontier: int) -> list[_Told]:
+        """In the desk's thread: decides, and commits. Gives what each row has completed, be it new or known."""
         if full := self.store.full():
             raise _Full(", ".join(full))
         known = self.store.known([one.id for one in taken])
@@ -221,6 +224,7 @@ class Desk:
             self._counts["findings"] += 1
             if one.id in known:
                 self._counts["known"] += 1
+                told.append((one.offset, one.index, one.id, b""))
                 continue
             known.add(one.id)
             document = msgspec.json.decode(one.document)
@@ -230,7 +234,7 @@ class Desk:
             alerts.append(NewAlert(id=one.id, time=one.time, severity=one.severity, analyzer=one.analyzer, fingerprint=one.fingerprint,
                                 sequence=decision.group.sequence, headline=one.message, document=msgspec.json.encode(decision.document),
                                 outputs=tuple(outputs)))  # fmt: skip
-            told.append((one.offset, alerts[-1].document))
+            told.append((one.offset, one.index, one.id, alerts[-1].document))
         packed = {print_: msgspec.msgpack.encode(group) for print_, group in changed.items()}
         done = self.store.commit(Commit(positions=dict.fromkeys(self._reported, frontier), alerts=alerts, letters=letters, groups=packed))
         self._overflow(done.overflowed)
@@ -261,9 +265,19 @@ class Desk:
             return False
         return True
 
-    async def verdict(self, offset: int, deadline: float) -> list[dict[str, Any]] | None:
-        """The alerts that the row at `offset` completed, in order; None ("pending") when `deadline` seconds pass first."""
-        return self._recent.of(offset) if await self.passed(offset, deadline) else None
+    async def verdict(self, offset: int, deadline: float) -> list[tuple[int, dict[str, Any]]] | None:
+        """The alerts that the row at `offset` completed, in order, each with the index of its record; also those that an equal record
+        completed before. None ("pending") when `deadline` seconds pass first.
+        """
+        if not await self.passed(offset, deadline):
+            return None
+        found = []
+        for index, id_, document in self._recent.of(offset):
+            if not document:
+                stored = await self.within(self.store.get, id_)
+                document = stored.document if stored else b"{}"  # noqa: PLW2901
+            found.append((index, msgspec.json.decode(document)))
+        return found
 
     def close(self) -> None:
         """Waits for the commit that runs and lets go of the database."""

@@ -196,15 +196,19 @@ def _part(group: str, index: int, one: dict[str, Any], tree: Tree, found: list[P
     with _kept(found):
         route = build(Route, tree, path, skip=tuple(field for field in one if field not in routed))
         when = _when(route.when, f"{at}.when", tree, path) if route.when else None
-    options = _beside(build(type_.Options, tree, path, skip=("type", *routed)), tree)
+    options = _beside(build(type_.Options, tree, path, skip=("type", *routed)), Path(tree.file).parent.absolute())
     return Part(route.name or str(one["type"]), type_, options, route, when)
 
 
-def _beside(options: Any, tree: Tree) -> Any:
-    """The options with every path of them relative to the configuration's folder."""
-    folder = Path(tree.file).parent.absolute()
-    paths = {name: folder / value for name, value in msgspec.structs.asdict(options).items() if isinstance(value, Path)}
-    return msgspec.structs.replace(options, **paths)
+def _beside(value: Any, folder: Path) -> Any:
+    """The options with every path in them, at any depth, relative to the configuration's folder."""
+    if isinstance(value, Path):
+        return folder / value
+    if isinstance(value, tuple):
+        return tuple(_beside(one, folder) for one in value)
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.replace(value, **{name: _beside(one, folder) for name, one in msgspec.structs.asdict(value).items()})
+    return value
 
 
 def _when(query: str, at: str, tree: Tree, path: tuple[str | int, ...]) -> Node:

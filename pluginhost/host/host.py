@@ -11,7 +11,7 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from random import Random
 from typing import IO, Any, Literal
 
@@ -110,6 +110,7 @@ class Host:
             rate=self.config.error_rate, budget=self.config.budget, first=self.config.quarantine.ns, tell=self.desk.tell, clock=clock,
         )  # fmt: skip
         self._routes_of: dict[int, Routes] = {}
+        self._lasts: dict[tuple[str, str], bytes] = {}  # chunk ids by input and source, of the newest rows there were at the start
         self._ticks = False  # whether any analyzer waits for time to pass
         self._marks = Watermarks(self.config.lateness.ns)
         self.ready = asyncio.Event()
@@ -160,8 +161,14 @@ class Host:
             return await self.accept(part.name, chunk, source, carried, counts)
 
         counts = self.metrics.counts(f"door.{part.name}", *DOOR)
-        made: Input = part.type(part.options, InputContext(part.name, accept, self.metrics, self.configured.hostname))
+        context = InputContext(part.name, accept, self.metrics, self.configured.hostname, self.desk.verdict, self._alerts,
+                               lambda source: self._lasts.get((part.name, source)), self.data / "inputs" / part.name)  # fmt: skip
+        made: Input = part.type(part.options, context)
         return made
+
+    async def _alerts(self, after: int | None = None) -> AsyncIterator[tuple[int, dict[str, Any]]]:
+        async for one in Questions(self).follow(after):
+            yield one["seq"], one["document"]
 
     def _output(self, part: Part) -> Output:
         context = OutputContext(part.name, self.metrics, self._clock, self.configured.hostname, self.config.namespace)
@@ -274,6 +281,8 @@ class Host:
         self.store.awaken(self._steady())
         for row in self.journal.read(self.journal.start):
             self._duplicates.recover(row)
+            if row.kind == Kind.RECORDS and row.chunk_id:
+                self._lasts[row.input, row.source] = row.chunk_id
             if row.offset >= self.desk.frontier:
                 self.desk.seen(row)
             if row.kind == Kind.CONTROL and (skip := control_of(row).skip) is not None:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from ..inputs.guard import admitted
+from ..inputs.access import knows
 from ..inputs.web import Listener
 from ..metrics import Counts
 from ..problem import Problem
@@ -58,7 +58,7 @@ class Observer:
         await self._listener.stop(1.0)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        if not admitted(self._token, authorization=request.headers.get("Authorization", "")):
+        if not knows(self._token, authorization=request.headers.get("Authorization", "")):
             return _said(401, {"error": "token missing or wrong"}, {"WWW-Authenticate": "Bearer"})
         async with self._asking:
             samples = await self._measures.take()

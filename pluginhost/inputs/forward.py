@@ -18,7 +18,7 @@ from ..problem import Problem
 from ..wire.forward import Limits
 from .forward_door import DOOR_COUNTERS, Door, Manners
 from .forward_peer import Peer
-from .guard import Once
+from .once import Once
 from .port import Context
 
 __all__ = ["Forward", "ForwardOptions"]

@@ -11,7 +11,7 @@ import msgspec
 from ..problem import PeerError
 from ..wire.chunk import Chunk
 from ..wire.forward import COUNTERS, Limits
-from .guard import Once
+from .once import Once
 from .port import Accept
 
 __all__ = ["DOOR_COUNTERS", "Door", "Manners", "Member"]

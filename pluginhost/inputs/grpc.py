@@ -27,7 +27,8 @@ from ..problem import Busy, PeerError, Problem, printable
 from ..wire.bodies import Limits, Unreadable, decode_body
 from ..wire.chunk import Chunk
 from ..wire.v1 import ingest_pb2 as pb
-from .guard import Once, admitted, require_token
+from .access import Access, Offer
+from .once import Once
 from .port import Carried, Context, Line
 
 __all__ = ["Grpc", "GrpcOptions"]
@@ -63,7 +64,7 @@ class Grpc:
     Options = GrpcOptions
 
     def __init__(self, options: GrpcOptions, context: Context) -> None:
-        require_token(context.name, options.bind, token=options.token, allowed=options.allow_unauthenticated)
+        self._access = Access(context.name, options.bind, token=options.token, allowed=options.allow_unauthenticated)
         self._options, self._context = options, context
         self._limits = Limits(body=options.max_message, data=options.max_data)
         self._counts = context.metrics.counts(f"input.{context.name}", *_COUNTERS)
@@ -123,7 +124,7 @@ class Grpc:
         if self._draining or self._open >= self._options.streams:
             return Busy("draining" if self._draining else "too many streams")
         said = {key: value for key, value in stream.invocation_metadata() or () if isinstance(value, str)}
-        if admitted(self._options.token, authorization=said.get("authorization", ""), key=said.get("x-api-key", "")):
+        if self._access.admit(Offer(authorization=said.get("authorization", ""), key=said.get("x-api-key", ""))):
             return None
         self._counts["unauthorized"] += 1
         peer = _source(stream)

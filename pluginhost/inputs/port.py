@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 
 from ..metrics import Registry
 from ..wire.chunk import Chunk
 
-__all__ = ["Accept", "Carried", "Context", "Input", "Line", "Receipt", "Way"]
+__all__ = ["Accept", "Carried", "Context", "Feed", "Input", "Judge", "Line", "Receipt", "Way"]
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -64,13 +66,48 @@ class Accept(Protocol):
         ...
 
 
+class Judge(Protocol):
+    """Waits for the verdict on a row."""
+
+    async def __call__(self, offset: int, deadline: float) -> list[tuple[int, dict[str, Any]]] | None:
+        """The alerts that the row completed, each with the index of its record; None when `deadline` seconds pass first."""
+        ...
+
+
+class Feed(Protocol):
+    """The alerts that are stored."""
+
+    def __call__(self, after: int | None = None) -> AsyncIterator[tuple[int, dict[str, Any]]]:
+        """(number, document) of each alert behind number `after`, then of each new one, for ever; None: new ones only."""
+        ...
+
+
+async def _unjudged(offset: int, deadline: float) -> None:
+    """No verdict."""
+
+
+async def _silent(after: int | None = None) -> AsyncIterator[tuple[int, dict[str, Any]]]:
+    """No alerts."""
+    nothing: tuple[tuple[int, dict[str, Any]], ...] = ()
+    for one in nothing:
+        yield one
+
+
 class Context(msgspec.Struct, frozen=True):
-    """What the host gives to an input: its name, where chunks go, the counters, and what it calls itself to peers."""
+    """What the host gives to an input: its name, where chunks go, the counters, and what it calls itself to peers.
+
+    Few need the rest: `verdict` and `alerts` for doors that answer with what was found; `last` gives the chunk id of the newest row
+    that the journal holds of a source, and `folder` is where an input may keep what it must remember over a restart.
+    """
 
     name: str
     accept: Accept
     metrics: Registry
     hostname: str = "pluginhost"
+    verdict: Judge = _unjudged
+    alerts: Feed = _silent
+    last: Callable[[str], bytes | None] = lambda _: None
+    folder: Path | None = None
 
 
 class Input(Protocol):

@@ -16,24 +16,28 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from ..metrics import Counts
 from ..problem import Problem
-from .guard import Once
+from ..tls import Serving, serving_context
+from .once import Once
 from .port import Line
 
 __all__ = ["Listener", "line_of"]
 
 _LOG = logging.getLogger(__name__)
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_HANDSHAKE = 10.0  # seconds
 _LINGER = 2.0  # seconds in which the rest of a refused body is read away, so that the sender sees the answer
 
 
 class Listener:
-    """Serves `routes` at `bind`:`port`. Counts `busy` (a connection too many) and `garbage`."""
+    """Serves `routes` at `bind`:`port`. Counts `busy` (a connection too many), `garbage` and, with `tls`, `tls_failed`."""
 
-    def __init__(self, routes: Iterable[web.RouteDef], bind: str, port: int, *, connections: int, idle: float, counts: Counts) -> None:
+    def __init__(self, routes: Iterable[web.RouteDef], bind: str, port: int, *, connections: int, idle: float, counts: Counts,
+                 tls: Serving | None = None) -> None:  # fmt: skip
         self._bind, self._port, self._connections, self._counts = bind, port, connections, counts
         self.address = f"{bind}:{port}"
         self._once = Once(_LOG)
         self._at_work, self._rest = 0, asyncio.Event()
+        self._tls = serving_context(tls, self._not_tls) if tls else None
         app = web.Application()
         app.add_routes(routes)
         self._runner = web.AppRunner(  # its keep-alive timeout also ends connections whose first request never comes whole
@@ -44,7 +48,9 @@ class Listener:
         """Listens; `Problem` if the address cannot be had."""
         await self._runner.setup()
         try:
-            self._listener = await asyncio.get_running_loop().create_server(self._connection, self._bind, self._port)
+            self._listener = await asyncio.get_running_loop().create_server(
+                self._connection, self._bind, self._port, ssl=self._tls, ssl_handshake_timeout=_HANDSHAKE if self._tls else None
+            )
         except OSError as error:
             await self._runner.cleanup()
             raise Problem("input.address", f"cannot listen on {self.address}: {error.strerror or error}") from None
@@ -82,6 +88,10 @@ class Listener:
             self._counts["busy"] += 1
             return _Full()
         return _Watched(server())
+
+    def _not_tls(self, reason: str) -> None:
+        self._counts["tls_failed"] += 1
+        self._once.warn("tls", f"no TLS came about with a peer of {self.address}: {reason}")
 
     def _logger(self) -> logging.Logger:
         """For aiohttp, whose words about a peer's garbage are counted and told once, and whose debug lines are not wanted."""

@@ -96,6 +96,7 @@ def test_an_output_that_is_away_pushes_back_to_the_senders_and_loses_nothing(sid
     load.start()
     try:
         until(lambda: one.status()["counts"]["desk"]["pushed_back"], 30)
+        until(lambda: one.status()["counts"]["journal"]["refused"], 30, "a full journal")
         acked = still(lambda: load.sender.acked)
         assert 0 < acked < CHUNKS * RECORDS
         before = memory(one)

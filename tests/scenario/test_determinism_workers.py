@@ -177,6 +177,7 @@ def test_killed_workers_find_what_an_undisturbed_one_finds(sidecar, workers, vic
             run.swap(*SWAPS[number // 4 % 3])
     run.swap(0)  # no timers and no tables: from here on no tick comes
     one.settled()
+    until(run._idle, 60, "the judgement of what was derived last")
     found, end = alerts(one), one.status()["journal"]["end"]
     assert len(run.killed) == victims.count("worker")
     assert one.stop() == 0

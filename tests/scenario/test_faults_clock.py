@@ -28,12 +28,12 @@ from pluginhost import Alert, Timers, analyzer
 
 @analyzer(key="user")
 class silent:
-    """A user who has said nothing for two seconds."""
+    """A user who has said nothing for ten seconds."""
 
     timers: Timers = Timers()
 
     def on_event(self, event):
-        self.timers.set("quiet", event.time + 2_000_000_000)
+        self.timers.set("quiet", event.time + 10_000_000_000)
 
     def on_timer(self, timer):
         return Alert("low", "silent")
@@ -79,7 +79,7 @@ def test_alerts_that_wait_for_an_output_leave_although_the_clock_went_back(sidec
     until(lambda: one.status()["outputs"][0]["trouble"])
     clock.shift(-HOUR)
     with Receiver(port=port) as receiver:
-        until(lambda: receiver.events, 8)
+        until(lambda: receiver.events, 60)
     assert [record["pluginhost"]["alert"]["message"] for _, _, record in receiver.events] == ["a 5"]
 
 

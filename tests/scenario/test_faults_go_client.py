@@ -26,10 +26,10 @@ def test_the_go_client_resends_under_its_id_over_kills_of_the_host(sidecar):
     said = one.folder / "acked"
     with said.open("wb") as out, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out) as client:
         for at in (20, 60):
-            until(lambda at=at: said.read_bytes().count(b"\n") >= at)
+            until(lambda at=at: said.read_bytes().count(b"\n") >= at, 60)
             one.kill()
             one.start()
-        until(lambda: said.read_bytes().count(b"\n") >= 100)
+        until(lambda: said.read_bytes().count(b"\n") >= 100, 60)
         client.stdin.close()
         assert client.wait(30) == 0
     acked = int(said.read_text().split()[-1]) * 5

@@ -58,8 +58,8 @@ def counts(one, name):
 def test_a_receiver_that_never_answers_holds_up_nobody_else(sidecar, kind):
     peer = Sink() if kind == "http" else Taker()
     with peer, Line(int(peer.url.rsplit(":", 1)[1]) if kind == "http" else peer.port) as line:
-        mute = ({"type": "http", "url": f"http://127.0.0.1:{line.port}/", "timeout": "3s"} if kind == "http" else
-                {"type": "forward", "servers": [f"127.0.0.1:{line.port}"], "ack_timeout": "3s"})  # fmt: skip
+        mute = ({"type": "http", "url": f"http://127.0.0.1:{line.port}/", "timeout": "8s"} if kind == "http" else
+                {"type": "forward", "servers": [f"127.0.0.1:{line.port}"], "ack_timeout": "8s"})  # fmt: skip
         one = sidecar(outputs=[{**mute, "name": "mute"}, {"type": "file", "path": "alerts.jsonl"}])
         (one.analyzers / "every.py").write_text(EVERY)
         one.start()
@@ -69,12 +69,12 @@ def test_a_receiver_that_never_answers_holds_up_nobody_else(sidecar, kind):
         one.post([{"seq": number} for number in range(10, 400)])
         until(lambda: counts(one, "file")["delivered"] == 400)
         assert one.status()["outputs"][0]["trouble"] == ""  # long before the deadline of the other
-        until(lambda: one.status()["outputs"][0]["trouble"], 10, "the deadline")
+        until(lambda: one.status()["outputs"][0]["trouble"], 40, "the deadline")
         one.post([{"seq": number} for number in range(400, 500)])  # and records are taken meanwhile
         until(lambda: counts(one, "file")["delivered"] == 500)
         assert counts(one, "mute")["delivered"] == 10
         line.mend()
-        until(lambda: counts(one, "mute")["delivered"] == 500)
+        until(lambda: counts(one, "mute")["delivered"] == 500, 60)
         wanted = {alert["id"] for alert in one.alerts()}
         assert len(wanted) == 500
         assert set(peer.ids) == wanted
@@ -84,7 +84,7 @@ def test_a_receiver_that_never_answers_holds_up_nobody_else(sidecar, kind):
 
 def test_a_stop_does_not_wait_for_an_output_that_never_answers(sidecar):
     with Sink() as peer, Line(int(peer.url.rsplit(":", 1)[1])) as line:
-        one = sidecar(outputs=[{"type": "http", "url": f"http://127.0.0.1:{line.port}/", "timeout": "2m"}])
+        one = sidecar(outputs=[{"type": "http", "url": f"http://127.0.0.1:{line.port}/", "timeout": "2m"}], stop_grace="10s")
         (one.analyzers / "every.py").write_text(EVERY)
         one.start()
         line.swallow()
@@ -92,10 +92,10 @@ def test_a_stop_does_not_wait_for_an_output_that_never_answers(sidecar):
         one.settled()
         began = time.monotonic()
         assert one.stop() == 0
-        assert time.monotonic() - began < 35  # what is under way is waited for, within the grace of a stop
+        assert time.monotonic() - began < 30  # what is under way is waited for, within the grace of a stop
         line.mend()
         one.start()
-        until(lambda: len(set(peer.ids)) == 50)
+        until(lambda: len(set(peer.ids)) == 50, 60)
         assert sorted(peer.ids) == sorted(alert["id"] for alert in one.alerts())
 
 
@@ -110,14 +110,15 @@ def test_a_line_that_is_cut_and_slow_again_and_again_loses_nothing(sidecar, kind
         one.start()
         for round_ in range(3):
             line.delay = 0.02
-            one.post([{"seq": number} for number in range(round_ * 300, round_ * 300 + 300)])
+            one.post([{"seq": number} for number in range(round_ * 300, round_ * 300 + 250)])
             until(lambda at=round_ * 300: counts(one, "shaky")["delivered"] > at + 40)
             line.cut()
+            one.post([{"seq": number} for number in range(round_ * 300 + 250, round_ * 300 + 300)])  # all before may be through
             until(lambda: one.status()["outputs"][0]["trouble"])
             line.mend()
             until(lambda: not one.status()["outputs"][0]["trouble"])
         line.delay = 0
-        until(lambda: counts(one, "shaky")["delivered"] == 900)
+        until(lambda: counts(one, "shaky")["delivered"] == 900, 60)
         assert set(peer.ids) == {alert["id"] for alert in one.alerts()}
         assert len(set(peer.ids)) == 900
 
@@ -140,6 +141,6 @@ def test_frames_whose_acks_were_lost_count_once_at_a_sidecar_that_was_killed(sid
         line.delay = 0
         line.cut()
         line.mend()
-        until(lambda: counts(one, "forward")["delivered"] == 20)
+        until(lambda: counts(one, "forward")["delivered"] == 20, 60)
     two.settled()
     assert sorted(int(alert["headline"]) for alert in two.alerts()) == list(range(1, 21))

@@ -49,7 +49,7 @@ def test_while_the_journal_is_read_only_nothing_is_acknowledged(one, disk):
     assert sender.acked == 1
     assert {path: path.read_bytes() for path in (one.data / "journal").iterdir()} == before
     disk.thaw()
-    waiting.join(10)
+    waiting.join(30)
     assert sender.acked == 2  # on the same connection, which was held all the time
     one.post([{"seq": 3}])
     assert headlines(one) == ["1 is 1", "2 is 2", "3 is 3"]
@@ -67,7 +67,7 @@ def test_a_chunk_sent_again_over_another_line_meanwhile_counts_once(one, disk):
     again = Sender(one.forward)
     again.send([{"seq": 1}], chunk="one")
     again.close()
-    until(lambda: not one.status()["counts"]["input.forward"]["open"], 10)
+    until(lambda: not one.status()["counts"]["input.forward"]["open"], 30)
     one.post([{"seq": 2}])
     assert headlines(one) == ["1 is 1", "2 is 2"]
 

@@ -46,7 +46,7 @@ def counted(one, user):
 
 
 def gone(one):
-    until(lambda: not one.status()["counts"]["input.forward"]["open"], 5, "the end of the connection")
+    until(lambda: not one.status()["counts"]["input.forward"]["open"], what="the end of the connection")
 
 
 @pytest.mark.parametrize("part", [0.01, 0.5, 0.999])
@@ -97,7 +97,7 @@ def test_half_an_http_body_counts_for_nothing_and_its_resend_once(one, user, fra
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         peer.close()
     assert counted(one, user) == []
-    with socket.create_connection(("127.0.0.1", one.http), 5) as peer:
+    with socket.create_connection(("127.0.0.1", one.http), 20) as peer:
         peer.sendall(head + (body if framing == "length" else b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)))
         assert b" 200 " in peer.recv(4096).split(b"\r\n")[0]
     one.post(records(user, 2))

@@ -128,7 +128,7 @@ def send_over_forward(one):
     sender, now, twice = Sender(one.forward), int(time.time()), [record(n) for n in TWICE]
     sender.send([5, *map(record, FORWARD), "text"], when=now)  # two are no records
     sender.send_and_reset(twice, chunk="again", when=now + 5)
-    time.sleep(0.2)  # the reset arrives
+    until(lambda: one.status()["counts"]["input.forward"]["open"] == 1, what="the reset")  # the sender's own line is left
     sender.send(twice, chunk="again", when=now + 5)
     sender.close()
 

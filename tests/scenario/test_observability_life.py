@@ -22,13 +22,15 @@ def every(event):
     return Alert("low", f"every {event['n']}")
 '''
 SLOW = '''
+import os
 import time
 from pluginhost import analyzer
 
 @analyzer
 def slow(event):
     """Takes its time."""
-    time.sleep(event.get("for", 0))
+    while os.path.exists(event["while"]):
+        time.sleep(0.05)
 '''
 EVIL = "a\x1b[31mred\nb\u202e"
 
@@ -76,7 +78,7 @@ def test_a_worker_that_dies_takes_no_counter_back(watched):
 def test_a_full_journal_is_not_ready_and_says_so(watched):
     one, port = watched(SLOW, journal={"max_bytes": "4KiB"}, budget=0)
     assert ready(port) == (200, [])
-    Sender(one.forward).send([{"for": 2, "text": "x" * 5000}])
+    Sender(one.forward).send([{"while": str(one.folder), "text": "x" * 5000}])
     assert ready(port) == (503, ["journal_has_room"])
     assert measured(port)("ready") == 0
     assert scrape(port, "/healthz") == (200, '{"alive":true}')
@@ -85,10 +87,13 @@ def test_a_full_journal_is_not_ready_and_says_so(watched):
 
 def test_a_host_that_stops_is_alive_and_not_ready(watched):
     one, port = watched(SLOW, budget=0)
-    Sender(one.forward).send([{"for": 1.5}])
+    block = one.folder / "block"
+    block.touch()
+    Sender(one.forward).send([{"while": str(block)}])
     os.kill(one.pid, signal.SIGTERM)
-    until(lambda: ready(port) == (503, ["not_draining"]), 5)
+    until(lambda: ready(port) == (503, ["not_draining"]))
     assert scrape(port, "/healthz")[0] == 200
+    block.unlink()
     assert one.process.wait(30) == 0
 
 
@@ -117,9 +122,9 @@ def test_tap_shows_records_that_cannot_act_on_the_terminal(watched):
     sending = threading.Thread(target=send)
     sending.start()
     try:
-        out, _ = tap.communicate(timeout=30)
-        many, _ = plain.communicate(timeout=30)
-        told, _ = alerts.communicate(timeout=30)
+        out, _ = tap.communicate(timeout=60)
+        many, _ = plain.communicate(timeout=60)
+        told, _ = alerts.communicate(timeout=60)
     finally:
         stop.set()
         sending.join()

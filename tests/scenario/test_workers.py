@@ -52,6 +52,7 @@ class Waits:
         return Alert("low", "waited")
 '''  # fmt: skip
 USERS = [f"user-{number}" for number in range(24)]
+WAIT = 120  # seconds, longer than any of the tests
 
 
 class Load(threading.Thread):
@@ -60,6 +61,7 @@ class Load(threading.Thread):
     def __init__(self, port):
         super().__init__(daemon=True)
         self.sender, self.sent, self.stopping = Sender(port), 0, threading.Event()
+        self.ahead = 0  # seconds by which records are before their time
 
     def run(self):
         while not self.stopping.is_set():
@@ -67,7 +69,8 @@ class Load(threading.Thread):
             time.sleep(0.02)  # what is killed is replayed from its start, again and again
 
     def chunk(self, **beside):
-        self.sender.send([{"user": user, "seq": self.sent + 1, **beside} for user in USERS], attempts=600)
+        records = [{"user": user, "seq": self.sent + 1, **beside} for user in USERS]
+        self.sender.send(records, when=int(time.time()) + self.ahead, attempts=600)
         self.sent += 1
 
     def finish(self):
@@ -87,8 +90,9 @@ def wanted(load, waited):
 
 
 def goes_on_until_all_waited(one, load):
-    """Records go on coming, for they are what moves event time."""
-    until(lambda: load.chunk() or sum(alert["headline"] == "waited" for alert in one.alerts()) == len(USERS))
+    """Records go on coming, for they are what moves event time; so nothing goes off before, however long it all takes."""
+    load.ahead = WAIT
+    until(lambda: load.chunk() or sum(alert["headline"] == "waited" for alert in one.alerts()) == len(USERS), 60)
     load.finish()
 
 
@@ -102,7 +106,7 @@ def prepared(sidecar, workers):
     (one.analyzers / "all.py").write_text(ANALYZERS)
     one.start()
     load = Load(one.forward)
-    load.chunk(first=True, wait=6)
+    load.chunk(first=True, wait=WAIT)
     one.settled()
     time.sleep(1.2)  # a tick, by which the table is known
     return one, load
@@ -133,7 +137,7 @@ def test_windows_timers_and_tables_go_along_with_another_number_of_workers(sidec
     one, load = prepared(sidecar, 2)
     load.start()
     for workers in (4, 1, 3):
-        until(lambda at=load.sent: load.sent > at + 30)
+        until(lambda at=load.sent: load.sent > at + 30, 60)
         assert one.stop() == 0 if end == "stopped" else one.kill() is None
         change(one, workers)
         assert [name for name in files(one) if name.endswith(".db")] == [f"shard-{number}.db" for number in range(workers)]
@@ -149,7 +153,7 @@ def test_a_change_that_is_killed_again_and_again_loses_and_doubles_nothing(sidec
     load.start()
     chance = Random(1)
     for workers in (2, 5, 1, 4):
-        until(lambda at=load.sent: load.sent > at + 10)
+        until(lambda at=load.sent: load.sent > at + 10, 60)
         one.kill()
         one.config["workers"] = workers
         for _ in range(3):

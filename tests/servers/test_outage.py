@@ -70,7 +70,7 @@ def test_alerts_stand_with_the_mapping_of_the_template(elasticsearch, sidecar):
     failed = "Nov 21 10:00:00 web1 sshd[42]: Failed password for root from 203.0.113.9 port 50000 ssh2"
     Sender(one.forward, "auth.sshd").send([{"message": failed}] * 12)
     one.settled()
-    until(lambda: one.status()["counts"]["output.elasticsearch"]["delivered"] == 1)
+    until(lambda: one.status()["counts"]["output.elasticsearch"]["delivered"] == 1, 60)
     (found,) = documents(elasticsearch, "scenario")
     assert found["source"] == {"address": "203.0.113.9", "port": 50000, "ip": "203.0.113.9"}
     assert found["event"]["severity"] == 73

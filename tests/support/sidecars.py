@@ -58,7 +58,7 @@ class Sidecar:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                             start_new_session=True)  # fmt: skip
         try:
-            until(self._ready, 30, "readiness")
+            until(self._ready, 60, "readiness")
         except AssertionError:
             self.kill()
             raise AssertionError(self.log()) from None

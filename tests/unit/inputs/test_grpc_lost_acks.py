@@ -48,7 +48,7 @@ def batch(sequence, payload):
 
 
 async def until(true):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not true():  # noqa: ASYNC110 - what is waited for is not ours to signal
             await asyncio.sleep(0.005)
 

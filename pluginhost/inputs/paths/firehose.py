@@ -1,0 +1,20 @@
+"""Not written yet."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ..visit import Door
+
+__all__ = ["Firehose"]
+
+
+class Firehose:
+    """Not written yet."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    def routes(self) -> list[web.RouteDef]:
+        """None yet."""
+        return []
