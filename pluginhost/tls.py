@@ -92,7 +92,9 @@ class Following:
         return tuple(marks)
 
 
-def serving_context(options: Serving, failed: Callable[[str], object] = bool) -> ssl.SSLContext:
+def serving_context(
+    options: Serving, failed: Callable[[str], object] = bool, clock: Callable[[], float] = time.monotonic
+) -> ssl.SSLContext:
     """A server's context that follows its files; `Problem` (code `tls.files`) if they cannot be used now.
 
     `failed` is told why a handshake came to nothing; who merely connects and hangs up is not told of.
@@ -108,7 +110,7 @@ def serving_context(options: Serving, failed: Callable[[str], object] = bool) ->
                 failed(_reason(error))
                 raise
 
-    following = Following(options.files, lambda: _server(options))
+    following = Following(options.files, lambda: _server(options), clock)
     outer = _server(options)
     outer.sslobject_class = Told
 
