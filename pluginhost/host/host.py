@@ -184,7 +184,8 @@ class Host:
         if self.config.metrics is None:
             return None
         return Observer(self.config.metrics, self.measures, alive=lambda: bool(self._vital) and not any(one.done() for one in self._vital),
-                        conditions=lambda: conditions(self), counts=self.metrics.counts("metrics", "busy", "garbage"))  # fmt: skip
+                        conditions=lambda: conditions(self),
+                        counts=self.metrics.counts("metrics", "busy", "evicted", "garbage"))  # fmt: skip
 
     def _steady(self) -> int:
         """The time by which outboxes go, ns: a clock that is put back does not make alerts wait for it."""

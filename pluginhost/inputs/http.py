@@ -33,7 +33,7 @@ _REMEMBERED = 1024  # unreadable bodies
 _PATIENCE = 5  # times the same unreadable body of the same peer is refused before it is taken: one client would send it for ever
 _COUNTERS = (
     "requests", "records", "rejected", "unreadable", "poison", "too_large", "unauthorized", "forbidden", "busy", "slow", "garbage",
-    "tls_failed",
+    "evicted", "tls_failed",
 )  # fmt: skip
 _Family = Literal["ingest", "analyze", "mozdef", "bulk", "otlp", "splunk", "firehose"]
 _EVERY: tuple[_Family, ...] = ("ingest", "analyze", "mozdef", "bulk", "otlp", "splunk", "firehose")

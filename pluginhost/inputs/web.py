@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -17,6 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from ..metrics import Counts
 from ..problem import Problem
 from ..tls import Serving, serving_context
+from .arrivals import Arrival, Arrivals
 from .once import Once
 from .port import Line
 
@@ -24,21 +25,21 @@ __all__ = ["Listener", "line_of"]
 
 _LOG = logging.getLogger(__name__)
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-_HANDSHAKE = 10.0  # seconds
 _LINGER = 2.0  # seconds in which the rest of a refused body is read away, so that the sender sees the answer
 
 
 class Listener:
-    """Serves `routes` at `bind`:`port`. Counts `busy` (a connection too many), `garbage` and, with `tls`, `tls_failed`."""
+    """Serves `routes` at `bind`:`port`. Counts `busy` and `evicted` (connections too many), `garbage`, and with `tls` `tls_failed`."""
 
     def __init__(self, routes: Iterable[web.RouteDef], bind: str, port: int, *, connections: int, idle: float, counts: Counts,
                  tls: Serving | None = None) -> None:  # fmt: skip
-        self._bind, self._port, self._connections, self._counts = bind, port, connections, counts
+        self._bind, self._port, self._counts = bind, port, counts
         self.address = f"{bind}:{port}"
         self._once = Once(_LOG)
         self._at_work, self._rest = 0, asyncio.Event()
-        self._tls = serving_context(tls, self._not_tls) if tls else None
-        app = web.Application()
+        self._arrivals = Arrivals(self._served, connections, counts=counts, refusal=_FULL,
+                                  tls=serving_context(tls, self._not_tls) if tls else None)  # fmt: skip
+        app = web.Application(middlewares=[_heard])
         app.add_routes(routes)
         self._runner = web.AppRunner(  # its keep-alive timeout also ends connections whose first request never comes whole
             app, access_log=None, logger=self._logger(), auto_decompress=False, keepalive_timeout=idle, lingering_time=_LINGER
@@ -48,9 +49,7 @@ class Listener:
         """Listens; `Problem` if the address cannot be had."""
         await self._runner.setup()
         try:
-            self._listener = await asyncio.get_running_loop().create_server(
-                self._connection, self._bind, self._port, ssl=self._tls, ssl_handshake_timeout=_HANDSHAKE if self._tls else None
-            )
+            self._listener = await asyncio.get_running_loop().create_server(self._arrivals, self._bind, self._port)
         except OSError as error:
             await self._runner.cleanup()
             raise Problem("input.address", f"cannot listen on {self.address}: {error.strerror or error}") from None
@@ -68,6 +67,7 @@ class Listener:
             self._rest.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._rest.wait(), grace - reserve)
+        self._arrivals.close()
         await server.shutdown(reserve / 2)
         await self._runner.cleanup()
 
@@ -82,12 +82,9 @@ class Listener:
             if not self._at_work:
                 self._rest.set()
 
-    def _connection(self) -> asyncio.BaseProtocol:
+    def _served(self, arrival: Arrival) -> asyncio.Protocol:
         server = self._runner.server
-        if server is None or len(server.connections) >= self._connections:
-            self._counts["busy"] += 1
-            return _Full()
-        return _Watched(server())
+        return _Watched(server(), arrival) if server else _Closed(arrival)
 
     def _not_tls(self, reason: str) -> None:
         self._counts["tls_failed"] += 1
@@ -111,6 +108,15 @@ class Listener:
         return logger
 
 
+@web.middleware
+async def _heard(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+    """Whoever makes a request is no newcomer any more."""
+    protocol = request.transport.get_protocol() if request.transport else None
+    if isinstance(protocol, _Watched):
+        protocol.arrival.heard()
+    return await handler(request)
+
+
 def line_of(request: web.Request) -> Line:
     """The connection that the request came over; one that has ended if it is gone already."""
     protocol = request.transport.get_protocol() if request.transport else None
@@ -122,8 +128,8 @@ def line_of(request: web.Request) -> Line:
 class _Watched(asyncio.Protocol):
     """A connection of aiohttp's, and how it ended: nobody else is told of a reset that comes after the answer was written."""
 
-    def __init__(self, inner: asyncio.Protocol) -> None:
-        self.line, self._inner = Line(), inner
+    def __init__(self, inner: asyncio.Protocol, arrival: Arrival) -> None:
+        self.line, self.arrival, self._inner = Line(), arrival, inner
         self.data_received, self.eof_received = inner.data_received, inner.eof_received  # type: ignore[method-assign]  # no hop for each
         self.pause_writing, self.resume_writing = inner.pause_writing, inner.resume_writing  # type: ignore[method-assign]
         self.connection_made = inner.connection_made  # type: ignore[method-assign]
@@ -131,13 +137,15 @@ class _Watched(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Notes it, and hands it on."""
         self.line.ended, self.line.reset = True, exc is not None
+        self.arrival.left()
         self._inner.connection_lost(exc)
 
 
-class _Full(asyncio.Protocol):
-    """Answers a connection that is one too many."""
+class _Closed(asyncio.Protocol):
+    """Ends a connection that came while the door closed."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.write(_FULL)
-        transport.close()
+    def __init__(self, arrival: Arrival) -> None:
+        self._arrival = arrival
+
+    def connection_made(self, _: asyncio.BaseTransport) -> None:
+        self._arrival.abort()
