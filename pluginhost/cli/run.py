@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import resource
 import signal
 import sys
 import time
@@ -21,6 +23,8 @@ from .common import config_option, configured
 
 __all__ = ["command"]
 
+_FILES = 1 << 16
+
 
 @click.command()
 @config_option
@@ -29,11 +33,21 @@ def command(config: Path | None, verbose: bool) -> None:
     """Run the sidecar until it gets SIGINT or SIGTERM; a second one does not wait. SIGHUP looks at the analyzer folders."""
     setup = configured(config)
     speak(setup.config.log.format, "debug" if verbose else setup.config.log.level)
+    _allow_many_files()
     try:
         asyncio.run(_run(setup))
     except* Problem as problems:
         raise _first(problems) from None
     sys.exit(0)
+
+
+def _allow_many_files() -> None:
+    """As many open files as this user may have, within reason: each connection is one, and without any left nobody is let in."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft < wanted:
+        with contextlib.suppress(ValueError, OSError):  # then the doors' bounds must do
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _first(group: BaseExceptionGroup[Problem]) -> Problem:

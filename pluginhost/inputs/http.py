@@ -35,8 +35,8 @@ _COUNTERS = (
     "requests", "records", "rejected", "unreadable", "poison", "too_large", "unauthorized", "forbidden", "busy", "slow", "garbage",
     "evicted", "tls_failed",
 )  # fmt: skip
-_Family = Literal["ingest", "analyze", "mozdef", "bulk", "otlp", "splunk", "firehose"]
-_EVERY: tuple[_Family, ...] = ("ingest", "analyze", "mozdef", "bulk", "otlp", "splunk", "firehose")
+_Family = Literal["ingest", "analyze", "mozdef", "bulk", "otlp", "splunk", "firehose", "openapi"]
+_EVERY: tuple[_Family, ...] = ("ingest", "analyze", "mozdef", "bulk", "otlp", "splunk", "firehose", "openapi")
 
 
 class HttpOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from .bulk import Bulk
 from .firehose import Firehose
 from .ingest import Ingest
 from .mozdef import Mozdef
+from .openapi import OpenApi
 from .otlp import Otlp
 from .splunk import Splunk
 
@@ -17,4 +18,5 @@ __all__ = ["FAMILIES"]
 
 FAMILIES: dict[str, Callable[..., Path]] = {
     "ingest": Ingest, "analyze": Analyze, "mozdef": Mozdef, "bulk": Bulk, "otlp": Otlp, "splunk": Splunk, "firehose": Firehose,
+    "openapi": OpenApi,
 }  # fmt: skip
