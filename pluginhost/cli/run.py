@@ -38,6 +38,8 @@ def command(config: Path | None, verbose: bool) -> None:
         asyncio.run(_run(setup))
     except* Problem as problems:
         raise _first(problems) from None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # all is done: an impatient second signal must not make a failure of it
     sys.exit(0)
 
 

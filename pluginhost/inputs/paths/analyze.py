@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from ...alerts.verdict import verdict
-from ..visit import Door, Visit
+from ..visit import Door, Visit, said
 from .ingest import probe, read_chunk
 
 __all__ = ["Analyze"]
@@ -28,7 +28,7 @@ class Analyze:
         return [route for path in paths for route in (web.post(path, self._take), web.get(path, probe))]
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
-        return await self._door.visited(request, self._taken)
+        return await self._door.visited(request, self._taken, _say)
 
     async def _taken(self, visit: Visit) -> web.Response:
         receipt = await visit.keep(await read_chunk(self._door, visit), repeatable=True)
@@ -36,6 +36,11 @@ class Analyze:
         if found is None:
             return await visit.answer(_told(202, {"flagged": False, "pending": True}))
         return await visit.answer(_told(200, verdict(found)) if found else web.Response(status=204))
+
+
+def _say(status: int, error: str = "", /, **fields: int) -> web.Response:
+    """As everywhere; but 200 is for verdicts, and of what cannot be read none can be told."""
+    return web.Response(status=204) if status == 200 else said(status, error, **fields)
 
 
 def _told(status: int, body: object) -> web.Response:

@@ -140,6 +140,14 @@ class TestAnalyze:
 
         with_door(test, verdict=verdict)
 
+    def test_of_what_is_sent_for_ever_and_cannot_be_read_no_verdict_is_made_up(self):
+        async def test(door, host):
+            said = [await ask(door, b'"text"', "/v1/analyze") for _ in range(5)]
+            assert [answer.status for answer in said] == [422, 422, 422, 422, 204]
+            assert said[-1].body == b""
+
+        with_door(test)
+
     def test_nothing_to_judge_is_not_waited_for(self):
         async def never(offset, deadline):
             raise AssertionError
