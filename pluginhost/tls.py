@@ -7,6 +7,7 @@ the next connection without a restart. What cannot be read is told once, and wha
 
 from __future__ import annotations
 
+import functools
 import logging
 import ssl
 import time
@@ -122,7 +123,7 @@ def serving_context(
 
 
 def client_context(options: Calling) -> ssl.SSLContext:
-    """A caller's context; `Problem` (code `tls.files`) if its files cannot be used."""
+    """A caller's context, which knows the `server_name`; `Problem` (code `tls.files`) if its files cannot be used."""
     try:
         context = ssl.create_default_context(cafile=options.ca)
         context.minimum_version = _LEAST[options.min_version]
@@ -132,6 +133,9 @@ def client_context(options: Calling) -> ssl.SSLContext:
             context.load_cert_chain(options.cert, options.key, password=_encrypted)
     except (OSError, ValueError) as error:
         raise _unusable(error, options.ca, options.cert, options.key) from None
+    if options.server_name:  # whatever host a client dials: not every one lets the name be said
+        named = functools.partial(context.wrap_bio, server_hostname=options.server_name)
+        context.wrap_bio = lambda incoming, outgoing, **_: named(incoming, outgoing)  # type: ignore[method-assign]
     return context
 
 

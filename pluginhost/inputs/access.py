@@ -21,7 +21,7 @@ from ..options import Secret, doc
 from ..problem import Problem
 from ..tls import Serving
 
-__all__ = ["Access", "Caller", "Key", "Offer", "knows", "loopback", "networks"]
+__all__ = ["Access", "Caller", "Key", "Offer", "inside", "knows", "loopback", "networks"]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -125,13 +125,14 @@ def _rule(key: Key) -> _Rule:
 def _fits(rule: _Rule, offer: Offer) -> bool:
     if rule.certificate and rule.certificate not in offer.certificate:
         return False
-    return not rule.networks or _inside(offer.address, rule.networks)
+    return not rule.networks or inside(offer.address, rule.networks)
 
 
-def _inside(address: str, wanted: tuple[Network, ...]) -> bool:
+def inside(address: str, wanted: tuple[Network, ...]) -> bool:
+    """Whether the address is in one of the networks; a Unix socket's is in none."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:  # a Unix socket, for one
+    except ValueError:
         return False
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
         found = found.ipv4_mapped

@@ -9,32 +9,37 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import cast
-
-from ..metrics import Counts
 
 __all__ = ["Arrival", "Arrivals"]
 
-_HANDSHAKE = 10.0  # seconds
+_GOODBYE = 1.0  # seconds that a peer gets to answer our close_notify
+_Full = Callable[[asyncio.Transport], object]
 
 
 class Arrivals:
-    """The protocol factory of a listener. `serve` makes what serves a connection that was let in; it must say when it has `left`.
+    """The protocol factory of a listener.
 
-    Counts `busy` for a connection that found no room (it gets `refusal`), and `evicted` for a newcomer that made room.
+    `serve` makes what serves a connection that was let in; it must say when it has `heard` something and when it has `left`. `full` is
+    called with the transport of a connection that finds no room, which is closed then; `failed` when a handshake takes longer than
+    `patience` seconds. Counts `evicted`: newcomers that made room.
     """
 
-    def __init__(self, serve: Callable[[Arrival], asyncio.Protocol], most: int, *, counts: Counts, refusal: bytes = b"",
-                 tls: ssl.SSLContext | None = None) -> None:  # fmt: skip
-        self.serve, self.tls, self._most, self._counts, self._refusal = serve, tls, most, counts, refusal
-        self._open = 0
+    def __init__(self, serve: Callable[[Arrival], asyncio.Protocol], most: int, *, counts: MutableMapping[str, int], full: _Full,
+                 tls: ssl.SSLContext | None = None, patience: float = 10.0, failed: Callable[[str], object] = bool) -> None:  # fmt: skip
+        self.serve, self.tls, self.patience, self.failed = serve, tls, patience, failed
+        self._most, self._counts, self._full, self._open = most, counts, full, 0
         self._newcomers: dict[Arrival, None] = {}
-        self.securing: set[asyncio.Task[None]] = set()
+        self.securing: dict[Arrival, asyncio.Task[None]] = {}
 
     def __call__(self) -> asyncio.Protocol:
         """For the next connection."""
-        return Arrival(self)
+        return Arrival(self, self.tls)
+
+    def plain(self) -> asyncio.Protocol:
+        """The same without TLS: for a Unix socket."""
+        return Arrival(self, None)
 
     def enter(self, arrival: Arrival) -> bool:
         """Whether there is room for it."""
@@ -42,9 +47,7 @@ class Arrivals:
             self._counts["evicted"] += 1
             next(iter(self._newcomers)).abort()
         if self._open >= self._most:
-            self._counts["busy"] += 1
-            if not self.tls:
-                arrival.transport.write(self._refusal)
+            self._full(arrival.transport)
             arrival.transport.close()
             return False
         self._open += 1
@@ -55,15 +58,15 @@ class Arrivals:
         """It has said something sensible: from now on it stays."""
         self._newcomers.pop(arrival, None)
 
-    def close(self) -> None:
-        """Ends all newcomers, also those whose handshake is not done."""
-        for arrival in list(self._newcomers):
-            arrival.abort()
-
     def left(self, arrival: Arrival) -> None:
         """It is gone."""
         self._newcomers.pop(arrival, None)
         self._open -= 1
+
+    def close(self) -> None:
+        """Ends those whose handshake is not done."""
+        for arrival in list(self.securing):
+            arrival.abort()
 
 
 class Arrival(asyncio.Protocol):
@@ -71,38 +74,47 @@ class Arrival(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, arrivals: Arrivals) -> None:
-        self._arrivals, self._here, self._early = arrivals, False, b""
+    def __init__(self, arrivals: Arrivals, tls: ssl.SSLContext | None) -> None:
+        self._arrivals, self._tls, self._here = arrivals, tls, False
+        self._early, self._ended, self._lost = b"", False, list[Exception | None]()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes it in, or turns it away."""
         self.transport = cast("asyncio.Transport", transport)
         self._here = self._arrivals.enter(self)
-        if self._here and self._arrivals.tls is None:
+        if self._here and self._tls is None:
             self._hand_over(self.transport)
-        elif self._here and self._arrivals.tls:
-            task = asyncio.get_running_loop().create_task(self._secure(self._arrivals.tls))
-            self._arrivals.securing.add(task)
-            task.add_done_callback(self._arrivals.securing.discard)
+        elif self._here and self._tls:
+            self.transport.pause_reading()  # until TLS is there to read
+            task = self._arrivals.securing[self] = asyncio.get_running_loop().create_task(self._secure(self._tls))
+            task.add_done_callback(lambda _: self._arrivals.securing.pop(self))
 
     def data_received(self, data: bytes) -> None:
         """What comes right behind a handshake, before the connection is handed over."""
         self._early += data
 
+    def eof_received(self) -> bool:
+        """The same, if nothing more comes behind it."""
+        self._ended = True
+        return False
+
     def connection_lost(self, exc: Exception | None) -> None:
-        """It ended before it was handed over."""
-        self.left()
+        """It ended before it was handed over; what it said still counts."""
+        self._lost.append(exc)
 
     async def _secure(self, context: ssl.SSLContext) -> None:
+        loop, patience = asyncio.get_running_loop(), self._arrivals.patience
         try:
-            loop = asyncio.get_running_loop()
-            secured = await loop.start_tls(self.transport, self, context, server_side=True, ssl_handshake_timeout=_HANDSHAKE)
-        except OSError:  # what was wrong, the context tells; a peer that hung up is no fault
+            secured = await loop.start_tls(self.transport, self, context, server_side=True, ssl_handshake_timeout=patience,
+                                           ssl_shutdown_timeout=_GOODBYE)  # fmt: skip
+        except OSError as error:  # what was wrong, the context tells; a peer that hung up is no fault
             secured = None
-        if secured is None or not self._here:
-            self.abort()
-        else:
+            if isinstance(error, ConnectionAbortedError) and self._here:
+                self._arrivals.failed(f"nothing came of it within {patience:g} s")
+        if secured and self._here:
             self._hand_over(secured)
+        else:
+            self.abort()
 
     def _hand_over(self, transport: asyncio.Transport) -> None:
         served = self._arrivals.serve(self)
@@ -111,6 +123,10 @@ class Arrival(asyncio.Protocol):
         if self._early:
             served.data_received(self._early)
             self._early = b""
+        if self._ended:
+            served.eof_received()
+        for exc in self._lost:
+            served.connection_lost(exc)
 
     def heard(self) -> None:
         """It has said something sensible: from now on it stays."""

@@ -9,15 +9,17 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from ..problem import PeerError
-from ..wire.chunk import Chunk
+from ..wire.chunk import Chunk, Columns, Rejection
 from ..wire.forward import COUNTERS, Limits
+from .access import Caller
 from .once import Once
 from .port import Accept
 
 __all__ = ["DOOR_COUNTERS", "Door", "Manners", "Member"]
 
 DOOR_COUNTERS: Final = (
-    *COUNTERS, "connections", "open", "refused", "heartbeats", "acks", "closed", "half_frames", "busy", "busy_timeouts"
+    *COUNTERS, "connections", "open", "refused", "heartbeats", "acks", "closed", "half_frames", "busy", "busy_timeouts",
+    "evicted", "handshakes", "handshakes_failed", "tls_failed", "unauthorized", "rejected_forbidden_tag",
 )  # fmt: skip
 """What a forward door counts, its connections included."""
 
@@ -70,9 +72,12 @@ class Door:
         """Whether nobody should be read, because all connections together wait for too much to become durable."""
         return self._waiting >= self.manners.waiting_all
 
-    def enter(self, member: Member) -> None:
-        """A connection is open."""
+    def enter(self, member: Member, instead_of: Member | None = None) -> None:
+        """A connection is open, or goes on as another member."""
         self.members.add(member)
+        if instead_of:
+            self.members.discard(instead_of)
+            return
         self.counts["connections"] += 1
         self.counts["open"] += 1
 
@@ -100,6 +105,24 @@ class Door:
             self.once.warn("chunk_size_warn_limit", f"{source}: a frame of {size} bytes, tag {chunk.tag}: above chunk_size_warn_limit")
         tag = self._retag(chunk.tag)
         return chunk if tag == chunk.tag else msgspec.structs.replace(chunk, tag=tag)
+
+    def prepares(self, caller: Caller) -> Callable[[Chunk, str], Chunk]:
+        """`prepare` for what this caller sends: a chunk under a tag that it may not use becomes a dead letter."""
+        if not caller.tags:
+            return self.prepare
+
+        def checked(chunk: Chunk, source: str) -> Chunk:
+            return self.prepare(chunk, source) if caller.may(chunk.tag) else self._forbidden(chunk, source, caller)
+
+        return checked
+
+    def _forbidden(self, chunk: Chunk, source: str, caller: Caller) -> Chunk:
+        told = f"{source}: the user {caller.name} may not send the tag {chunk.tag}: such records go to the dead letters"
+        self.once.warn(f"tag {caller.name}", told)
+        self.counts["rejected_forbidden_tag"] += 1
+        self.counts["records"] -= chunk.count
+        rejected = (Rejection("forbidden_tag", 0, len(chunk.data)),)
+        return msgspec.structs.replace(chunk, columns=Columns.of([], [], []), rejected=rejected)
 
     def spawn(self, work: Coroutine[Any, Any, bool]) -> asyncio.Task[bool]:
         """Work that outlives its connection, but not the door."""

@@ -18,14 +18,18 @@ import msgspec
 from ..problem import Busy, PeerError
 from ..wire.chunk import Chunk
 from ..wire.forward import Connection, Frame
-from .forward_door import Door
+from .access import Caller
+from .arrivals import Arrival
+from .forward_door import Door, Member
 from .port import Carried, Line
 
 __all__ = ["Peer"]
 
 _LOG = logging.getLogger(__name__)
 _LINGER = 1.0  # seconds that a peer gets to read the last answer and to close its side
+_SILENCE = 0.1  # seconds of it after which a peer over TLS is taken to have sent all that was on its way
 _PAUSES = (0.01, 1.0)  # the shortest and the longest pause between two tries while the host is busy
+_ANYBODY = Caller()
 
 
 class _Owed(msgspec.Struct, frozen=True):
@@ -37,10 +41,14 @@ class _Owed(msgspec.Struct, frozen=True):
 
 
 class Peer(asyncio.Protocol):
-    """One connection. It goes from open to ending (reads no more, answers what was read) to closing (only waits for the peer)."""
+    """One connection. It goes from open to ending (reads no more, answers what was read) to closing (only waits for the peer).
 
-    def __init__(self, door: Door) -> None:
+    Where it had to be let in, it goes on for the member `before` it.
+    """
+
+    def __init__(self, door: Door, arrival: Arrival, caller: Caller = _ANYBODY, before: Member | None = None) -> None:
         self._door, self._manners, self._loop = door, door.manners, asyncio.get_running_loop()
+        self._prepare, self._arrival, self._before = door.prepares(caller), arrival, before
         self._connection = Connection(door.limits, door.counts)
         self._owed, self._line = deque[_Owed](), Line()
         self._waiting, self._half, self._busy = 0, 0, 0
@@ -52,14 +60,18 @@ class Peer(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         name = transport.get_extra_info("peername")
         self.source = str(name[0]) if isinstance(name, tuple) else "unix"
-        self._heard = self._begun = self._loop.time()
-        self._door.enter(self)
+        self._heard = self._begun = self._ended = self._loop.time()
+        self._half_open = self._transport.can_write_eof()  # over TLS a side cannot be closed alone
+        self._door.enter(self, self._before)
         self._watch()
         self.pace()
+        self.end_at_boundary()
 
     def data_received(self, data: bytes) -> None:
         """Takes what came and hands on what is complete."""
         if self._ending:
+            if not self._half_open:
+                self._heard = self._loop.time()
             return
         self._heard = self._loop.time()
         if not self._half:
@@ -67,6 +79,8 @@ class Peer(asyncio.Protocol):
         try:
             self._connection.receive_data(data)
             for frame in self._connection.frames():
+                if not self._served:
+                    self._arrival.heard()
                 self._begun, self._served = self._heard, True
                 self._take(frame)
             self._hold_half(self._connection.pending)
@@ -85,7 +99,9 @@ class Peer(asyncio.Protocol):
         self._heard_all = True
         if self._half:
             self._door.counts["half_frames"] += 1
-        if not self._closing:
+        if not self._half_open:
+            self._close()  # nothing that is written from now on would be sent
+        elif not self._closing:
             self._finish()
         return not self._closing
 
@@ -96,6 +112,7 @@ class Peer(asyncio.Protocol):
         self._hold_half(0)
         self._owed.clear()
         self._watch()
+        self._arrival.left()
         self._door.leave(self)
 
     def pause_writing(self) -> None:
@@ -125,6 +142,10 @@ class Peer(asyncio.Protocol):
         if (self._door.draining or (self._served and self._manners.once)) and not self._half:
             self._finish()
 
+    def dismiss(self) -> None:
+        """Ends without reading anything."""
+        self._finish()
+
     def abort(self) -> None:
         """Ends at once."""
         self._transport.abort()
@@ -142,7 +163,7 @@ class Peer(asyncio.Protocol):
             size = len(frame.chunk.body)
             self._waiting += size
             self._door.hold(waiting=size)
-            chunk = self._door.prepare(frame.chunk, self.source)
+            chunk = self._prepare(frame.chunk, self.source)
             stored = self._door.spawn(self._insist(chunk, before, carried, owes=frame.ack is not None))
             stored.add_done_callback(lambda _: self._stored(size))
         if stored or frame.ack is not None:
@@ -228,21 +249,24 @@ class Peer(asyncio.Protocol):
     def _close(self) -> None:
         """Shuts the sending side and waits a moment: closing at once, with bytes unread, could destroy an answer on its way."""
         self._ending = self._closing = self._line.ended = True  # what is unanswered stays so
+        self._ended = self._loop.time()
         self._owed.clear()
         self._hold_half(0)
         self.pace()
         self._watch()
-        if self._heard_all or not self._transport.can_write_eof():
+        if self._heard_all:
             self._transport.close()
-        elif not self._transport.is_closing():
+        elif self._half_open and not self._transport.is_closing():
             self._transport.write_eof()
 
     def _due(self) -> tuple[float, str] | None:
         """Until when the connection is waited for, and what is wrong with it after that."""
         if self._gone:
             return None
-        if self._closing:
+        if self._closing and self._half_open:
             return self._heard + _LINGER, ""
+        if self._closing:  # once it is closed, the listener bounds the goodbye
+            return None if self._transport.is_closing() else (min(self._heard + _SILENCE, self._ended + _LINGER), "")
         if self._half:
             return min((self._heard + self._manners.progress, "stalled"), (self._begun + self._manners.frame, "too_slow"))
         return (self._heard + self._manners.idle, "") if self._manners.idle is not None else None
@@ -266,8 +290,10 @@ class Peer(asyncio.Protocol):
         self._watch()
 
     def _give_up(self, reason: str) -> None:
-        if self._closing:
+        if self._closing and self._half_open:
             self._transport.abort()
+        elif self._closing:
+            self._transport.close()  # with a close_notify
         elif reason:
             self._fault(PeerError(reason, f"{self._half} bytes of a frame came, the rest did not"))
         elif not self._ending:

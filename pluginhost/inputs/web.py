@@ -37,7 +37,7 @@ class Listener:
         self.address = f"{bind}:{port}"
         self._once = Once(_LOG)
         self._at_work, self._rest = 0, asyncio.Event()
-        self._arrivals = Arrivals(self._served, connections, counts=counts, refusal=_FULL,
+        self._arrivals = Arrivals(self._served, connections, counts=counts, full=self._full, failed=self._not_tls,
                                   tls=serving_context(tls, self._not_tls) if tls else None)  # fmt: skip
         app = web.Application(middlewares=[_heard])
         app.add_routes(routes)
@@ -85,6 +85,11 @@ class Listener:
     def _served(self, arrival: Arrival) -> asyncio.Protocol:
         server = self._runner.server
         return _Watched(server(), arrival) if server else _Closed(arrival)
+
+    def _full(self, transport: asyncio.Transport) -> None:
+        self._counts["busy"] += 1
+        if self._arrivals.tls is None:
+            transport.write(_FULL)
 
     def _not_tls(self, reason: str) -> None:
         self._counts["tls_failed"] += 1

@@ -4,8 +4,8 @@
 `PeerError` means that the connection must be closed, after the frames that came before. How values are cut out of the
 stream is known in `framing`, what a frame means in `dialects` and `forward_json`; what they add up to is known here.
 
-A connection is opened by its first byte: `[` or `{` make it a JSON stream, anything else msgpack. A handshake would take its
-values from the same stream, between `_open` and the first call of `_read`.
+A connection is opened by its first byte: `[` or `{` make it a JSON stream, anything else msgpack. A handshake is over before the
+first byte comes here (`handshake`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .forward_json import Json
 from .framing import JsonStream, MsgpackStream, Stream
 from .stamps import UNLIKELY
 
-__all__ = ["COUNTERS", "REJECTED", "Connection", "Frame", "Limits"]
+__all__ = ["COUNTERS", "REJECTED", "Connection", "Frame", "Limits", "other_protocol"]
 
 REJECTED: Final = {reason: f"rejected_{reason}" for reason in REASONS}
 """The counter of each reason why a part of a frame can never be accepted."""
@@ -34,7 +34,7 @@ COUNTERS: Final = ("frames", "records", "bad_time", "bad_option", "junk", "stray
 """What a connection counts."""
 
 _OTHERS = (
-    (re.compile(rb"\x16\x03"), PeerError("tls", "the peer speaks TLS")),
+    (re.compile(rb"\x16\x03"), PeerError("tls", "the peer speaks TLS, this port does not")),
     (re.compile(rb"(?:GET|PUT|POST|HEAD|DELETE|PATCH|OPTIONS|CONNECT|PRI) "), PeerError("http", "the peer speaks HTTP")),
 )
 
@@ -90,7 +90,7 @@ class Connection:
             yield from self._read(*self._stream.take())
             self._broken = self._broken or self._stream.broken
         if self._broken:
-            error = next((error for opening, error in _OTHERS if opening.match(self._opening)), self._broken)
+            error = other_protocol(self._opening) or self._broken
             raise PeerError(error.reason, error.hint)
 
     def _read(self, data: bytes, ends: list[int]) -> Iterator[Frame]:
@@ -152,6 +152,11 @@ class Connection:
             batch.tag, self._dialect.codec, batch.body, batch.data, split.columns, batch.packing, batch.option.chunk, split.rejected
         )
         return Frame(chunk, batch.option.ack, hint=batch.hint)
+
+
+def other_protocol(opening: bytes) -> PeerError | None:
+    """What to say of a connection that begins with these bytes, if they tell that the peer speaks something else altogether."""
+    return next((error for start, error in _OTHERS if start.match(opening)), None)
 
 
 class _Run:

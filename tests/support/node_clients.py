@@ -18,7 +18,7 @@ _INSTALL = ("npm", "install", "--no-save", "--no-package-lock", "--no-audit", "-
 
 
 def node_folder() -> Path:
-    """The folder that holds `send.js` and the modules it needs."""
+    """The folder that holds the scripts and the modules they need."""
     if not (shutil.which("node") and shutil.which("npm")):
         missing("node and npm")
     folder = CACHE / "node-clients"
@@ -33,14 +33,16 @@ def node_folder() -> Path:
             if made.returncode:
                 missing(f"the Node clients; npm install failed: {made.stderr[-500:]}")
             done.write_text(wanted)
-        if not (folder / "send.js").exists() or (folder / "send.js").read_text() != (SOURCE / "send.js").read_text():
-            shutil.copy(SOURCE / "send.js", folder)
+        for script in SOURCE.glob("*.js"):
+            if not (folder / script.name).exists() or (folder / script.name).read_text() != script.read_text():
+                shutil.copy(script, folder)
     return folder
 
 
-def send(port: int, count: int, mode: str, *more: str) -> dict[str, Any]:
-    """What `send.js` says it sent and how much of it was acked."""
+def send(port: int, count: int, mode: str, *more: str, options: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What `send.js` says it sent and how much of it was acked. `options` are more of the client's own."""
     command = ["node", str(node_folder() / "send.js"), str(port), str(count), mode, *more]
-    made = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    made = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True,
+                          env={**os.environ, "FLUENT": json.dumps(options or {})})  # fmt: skip
     said: dict[str, Any] = json.loads(made.stdout)
     return said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from pathlib import Path
 
@@ -81,6 +82,8 @@ class Echo(asyncio.Protocol):
 
     def data_received(self, data):
         self.told.append(data)
+        if self.transport.is_closing():
+            return
         self.transport.write(data)
 
     def connection_lost(self, exc):
@@ -101,7 +104,7 @@ def serving(tmp_path):
 def test_what_comes_right_behind_the_handshake_is_not_lost_and_comes_in_order(serving, version):
     async def main():
         told, counts, ended = [], {"busy": 0, "evicted": 0}, asyncio.Event()
-        arrivals = Arrivals(lambda arrival: Echo(arrival, told, ended), 4, counts=counts, tls=serving_context(serving[0]))
+        arrivals = Arrivals(lambda arrival: Echo(arrival, told, ended), 4, counts=counts, full=bool, tls=serving_context(serving[0]))
         server = await asyncio.get_running_loop().create_server(arrivals, "127.0.0.1", 0)
         context = client_context(serving[1])
         context.minimum_version = context.maximum_version = version
@@ -117,6 +120,26 @@ def test_what_comes_right_behind_the_handshake_is_not_lost_and_comes_in_order(se
         assert told == ["made", b"early", "lost"] * 20
         assert arrivals._open == 0
         assert not arrivals._newcomers
+
+    asyncio.run(main())
+
+
+def test_what_is_said_before_a_hasty_end_is_heard(serving):
+    async def main():
+        told, counts, ended = [], {"busy": 0, "evicted": 0}, asyncio.Event()
+        arrivals = Arrivals(lambda arrival: Echo(arrival, told, ended), 4, counts=counts, full=bool, tls=serving_context(serving[0]))
+        server = await asyncio.get_running_loop().create_server(arrivals, "127.0.0.1", 0)
+        for _ in range(20):
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname(), ssl=client_context(serving[1]))
+            writer.write(b"early")
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+        server.close()
+        async with asyncio.timeout(20):
+            await ended.wait()
+        assert told == ["made", b"early", "lost"] * 20
+        assert arrivals._open == 0
 
     asyncio.run(main())
 

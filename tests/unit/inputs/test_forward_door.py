@@ -354,12 +354,16 @@ async def test_half_frames_of_all_connections_together_are_bounded():
 @run
 async def test_connections_are_bounded():
     async with door(connections=1) as (made, _, counts):
+        silent, _ = await connect(made)
         reader, writer = await connect(made)
-        refused, other = await connect(made)
-        assert await ended(refused) == b""
-        assert counts["refused"] == 1
+        assert await ended(silent) == b""  # who never said anything makes room
         writer.write(frame(1))
         assert await read(reader, len(ack(1))) == ack(1)
+        refused, other = await connect(made)
+        assert await ended(refused) == b""  # who did stays
+        assert (counts["evicted"], counts["refused"]) == (1, 1)
+        writer.write(frame(2))
+        assert await read(reader, len(ack(2))) == ack(2)
         writer.close()
         other.close()
 
