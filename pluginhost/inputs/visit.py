@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -74,6 +74,10 @@ class Visit:
         """The peer's address."""
         return self.request.remote or ""
 
+    def hold(self, size: int) -> None:
+        """Reserves memory until the request is answered; `Busy` if there is none left."""
+        self._hold(size)
+
     async def read(self) -> bytes:
         """The body as sent; `PeerError` if it is too large, `Busy` if it takes too long to come in."""
         largest, pieces = self._limits.body, bytearray()
@@ -113,6 +117,15 @@ class Visit:
         self._counts["records"] += chunk.count
         self._counts["rejected"] += len(chunk.rejected)
         return receipt
+
+    async def keep_all(self, chunks: Sequence[Chunk]) -> None:
+        """Makes all chunks of one body durable, in order; they differ in their tags. What is left of a try that failed is recognised."""
+        for chunk in chunks:
+            if not self.caller.may(chunk.tag):
+                raise Forbidden(chunk.tag)
+        for kept in await asyncio.gather(*map(self.keep, chunks), return_exceptions=True):  # one sync for all
+            if isinstance(kept, BaseException):
+                raise kept
 
     async def answer(self, response: web.Response) -> web.Response:
         """Writes the answer, and notes that it was written: only a body whose answer was lost is ever taken for a copy."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..problem import PeerError
-from . import jsons, packed
+from . import bulk, forms, jsons, packed
 from .chunk import Chunk, Columns, Rejection
 from .compression import unpack
 from .sieve import TOO_LARGE, Limits, Sieve
 
-__all__ = ["TOO_LARGE", "Limits", "Unreadable", "decode_body"]
+__all__ = ["DEAD_LETTER", "DEFAULT", "TOO_LARGE", "Limits", "Unreadable", "decode_body", "opened"]
 
 DEAD_LETTER = 64 << 10
 """How many bytes of an unreadable body are kept."""
@@ -34,7 +34,9 @@ _READERS: dict[str, _Reader] = {
     "text/plain": jsons.objects_or_lines,
 }
 _UNNAMED = ("", "application/octet-stream")
-_PACKINGS = {"": "", "identity": "", "gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd"}
+_PACKINGS = {"": "", "identity": "", "gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd", "snappy": "snappy",
+             "x-snappy-framed": "snappy"}  # fmt: skip
+_FORM = "application/x-www-form-urlencoded"
 
 
 class Unreadable(PeerError):
@@ -52,11 +54,10 @@ def decode_body(body: bytes, *, content_type: str = "", content_encoding: str = 
     `content_type` and `content_encoding` are the headers as sent. Raises `PeerError` with reason `too_large` when a limit
     on the whole body is broken, else `Unreadable`.
     """
-    packing = _PACKINGS.get(content_encoding.strip().lower())
-    if packing is None:
-        raise Unreadable("encoding", f"content encoding {content_encoding!r} is not known here; use gzip", tag=tag, body=body)
-    data = _unpacked(packing, body, tag, limits)
+    packing, data = opened(body, content_encoding, tag, limits)
     reader = _reader(content_type, data)
+    if reader is None and _kind(content_type) == _FORM and (record := forms.record_of(data)) is not None:
+        packing, body, data, reader = "", record, record, jsons.objects
     if reader is None:
         raise Unreadable("content_type", f"no way to read {content_type!r}", tag=tag, body=data)
     sieve = Sieve(data, limits)
@@ -67,7 +68,11 @@ def decode_body(body: bytes, *, content_type: str = "", content_encoding: str = 
     return Chunk(tag, codec, body, data, columns, packing, rejected=rejected)
 
 
-def _unpacked(packing: str, body: bytes, tag: str, limits: Limits) -> bytes:
+def opened(body: bytes, content_encoding: str, tag: str, limits: Limits = DEFAULT) -> tuple[str, bytes]:
+    """How `body` is packed, by its header, and what is in it; raises like `decode_body`."""
+    packing = _PACKINGS.get(content_encoding.strip().lower())
+    if packing is None:
+        raise Unreadable("encoding", f"content encoding {content_encoding!r} is not known here; use gzip", tag=tag, body=body)
     if len(body) > limits.body:
         raise PeerError(TOO_LARGE, f"the body is larger than {limits.body}")
     try:
@@ -78,12 +83,18 @@ def _unpacked(packing: str, body: bytes, tag: str, limits: Limits) -> bytes:
         raise Unreadable(error.reason, error.hint, tag=tag, body=body) from None
     if len(data) > limits.data:
         raise PeerError(TOO_LARGE, f"the body is larger than {limits.data}")
-    return data
+    return packing, data
+
+
+def _kind(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _reader(content_type: str, data: bytes) -> _Reader | None:
     """What reads this body: by its declared type, else by its first byte. Text must be declared as such, or not at all."""
-    kind = content_type.partition(";")[0].strip().lower()
+    kind = _kind(content_type)
+    if bulk.begins(data):
+        return bulk.documents
     if kind in _READERS:
         return _READERS[kind]
     start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]

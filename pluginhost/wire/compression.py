@@ -1,4 +1,4 @@
-"""Bodies unpacked: gzip (any number of members), deflate (zlib or raw), zstd (any number of frames; an optional package).
+"""Bodies unpacked: gzip (any number of members), deflate (zlib or raw), zstd (any number of frames) and snappy; the last two are extras.
 
 Pure and deterministic: the same packing and body give the same data again at every replay. Input goes in by small steps, so
 that a bomb is stopped within one step of the limit. A part whose checksum fails is never handed out.
@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import msgspec
 
 from ..problem import PeerError
+from . import snappy
 
 try:
     import zstandard
@@ -73,6 +74,8 @@ def unpack_leniently(packing: str, body: bytes, limit: int) -> tuple[bytes, str 
         return body, None
     if packing == "deflate":
         return _deflate(body, limit)
+    if packing == "snappy":
+        return snappy.unpack(body, limit)
     return _parts(_packing(packing), body, limit)
 
 

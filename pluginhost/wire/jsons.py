@@ -15,7 +15,7 @@ import msgspec
 
 from .sieve import TOO_LARGE, Sieve, event_time
 
-__all__ = ["objects", "objects_or_lines"]
+__all__ = ["objects", "objects_or_lines", "one"]
 
 
 class _Stamps(msgspec.Struct, gc=False):
@@ -27,6 +27,7 @@ class _Stamps(msgspec.Struct, gc=False):
     timestamp: Any = None
     iso: Any = msgspec.field(default=None, name="ISODATE")
     datetime: Any = None
+    journald: Any = msgspec.field(default=None, name="__REALTIME_TIMESTAMP")
 
 
 _STAMPS, _STAMPS_ARRAY = msgspec.json.Decoder(_Stamps), msgspec.json.Decoder(list[_Stamps])
@@ -49,6 +50,19 @@ def objects(sieve: Sieve) -> str:
     if not _whole(sieve, start):
         _by_item(sieve, start)
     return "json"
+
+
+def one(sieve: Sieve, start: int, end: int) -> None:
+    """Keeps or rejects the part as one object."""
+    try:
+        stamp = _STAMPS.decode(memoryview(sieve.data)[start:end])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        sieve.judge("json", start, end)
+    else:
+        if reason := sieve.excess("json", start, end):
+            sieve.bad(reason, start, end)
+        else:
+            sieve.good(start, end, _time(stamp))
 
 
 def objects_or_lines(sieve: Sieve) -> str:
@@ -95,8 +109,12 @@ def _whole(sieve: Sieve, start: int) -> bool:
         if reason := sieve.excess("json", begin, end):
             sieve.bad(reason, begin, end)
         else:
-            sieve.good(begin, end, event_time((stamp.own, stamp.date, stamp.time, stamp.timestamp, stamp.iso, stamp.datetime)))
+            sieve.good(begin, end, _time(stamp))
     return True
+
+
+def _time(stamp: _Stamps) -> int:
+    return event_time((stamp.own, stamp.date, stamp.time, stamp.timestamp, stamp.iso, stamp.datetime, stamp.journald))
 
 
 def _by_item(sieve: Sieve, at: int) -> None:

@@ -18,13 +18,13 @@ from ..problem import PeerError
 from . import records, times
 from .chunk import Columns, Meta, Rejection
 
-__all__ = ["NOWHERE", "TOO_LARGE", "Bounds", "Codec", "Limits", "Sieve", "event_time"]
+__all__ = ["NOWHERE", "TIME_FIELDS", "TOO_LARGE", "Bounds", "Codec", "Limits", "Sieve", "event_time"]
 
 TOO_LARGE = "too_large"
 Bounds = tuple[int, int]
 NOWHERE: Bounds = (0, 0)
 Codec = Literal["json", "line", "msgpack"]
-_TIME_FIELDS = ("@timestamp", "date", "time", "timestamp", "ISODATE", "datetime")
+TIME_FIELDS = ("@timestamp", "date", "time", "timestamp", "ISODATE", "datetime", "__REALTIME_TIMESTAMP")
 _EARLIEST = 10**8 * times.SECOND  # 1973
 
 
@@ -78,7 +78,7 @@ class Sieve:
         except ValueError:
             self.bad("malformed", start, end)
         else:
-            self.good(start, end, event_time(map(record.get, _TIME_FIELDS)) if time is None else time, own, group)
+            self.good(start, end, event_time(map(record.get, TIME_FIELDS)) if time is None else time, own, group)
 
     def excess(self, codec: Codec, start: int, end: int) -> str:
         """The limit that a record breaks, or ""."""

@@ -97,7 +97,7 @@ STATUSES = [
     ("never acceptable", "POST", "/v1/ingest", b"hello", {}, 422),
     ("unknown packing", "POST", "/v1/ingest", GOOD, {"Content_Encoding": "snappy"}, 422),
     ("damaged packing", "POST", "/v1/ingest", GOOD, {"Content_Encoding": "gzip"}, 422),
-    ("unknown type", "POST", "/v1/ingest", b"a=b", {"Content_Type": "application/x-www-form-urlencoded"}, 422),
+    ("unknown type", "POST", "/v1/ingest", b"a=b", {"Content_Type": "application/pdf"}, 422),
     ("too large", "POST", "/v1/ingest", b"[" + b" " * 2000 + b"]", {}, 413),
     ("too large unpacked", "POST", "/v1/ingest", gzip.compress(b"[" + b" " * 5000 + b"]"), {"Content_Encoding": "gzip"}, 413),
     ("health", "HEAD", "/v1/ingest", b"", {}, 200),

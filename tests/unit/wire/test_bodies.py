@@ -7,6 +7,7 @@ import struct
 import time
 import zlib
 
+import cramjam
 import msgpack
 import pytest
 import zstandard
@@ -20,6 +21,7 @@ S = 10**9
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 MSGPACK = "application/msgpack"
+FORM = "application/x-www-form-urlencoded"
 
 
 def chunk_of(body, kind="", packing="", /, **limits):
@@ -87,6 +89,16 @@ GOLDEN = {
         [{"PROGRAM": "sshd", "ISODATE": "2026-01-02T04:04:05+01:00", "MESSAGE": "x"}, {"MESSAGE": "y"}], [ISO_2026, 0],
     ),
     "syslog-ng text": ("", b"<38>Jan  2 03:04:05 h sshd[1]: x", "line", [{"message": "<38>Jan  2 03:04:05 h sshd[1]: x"}], [0]),
+    "syslog-ng batch": (JSON, b'[{"MESSAGE":"x"},{"MESSAGE":"y"}]', "json", [{"MESSAGE": "x"}, {"MESSAGE": "y"}], [0, 0]),
+    "vector text": ("text/plain", b"a\nb", "line", [{"message": "a"}, {"message": "b"}], [0, 0]),
+    "vector json": (JSON, b'[{"timestamp":"2026-01-02T03:04:05Z"},{}]', "json", [{"timestamp": "2026-01-02T03:04:05Z"}, {}], [ISO_2026, 0]),
+    "fluent bit gelf": (
+        JSON, b'{"version":"1.1","short_message":"a","timestamp":1767323045.250}', "json",
+        [{"version": "1.1", "short_message": "a", "timestamp": 1767323045.25}], [ISO_2026 + S // 4],
+    ),
+    "a json stream": ("application/x-json-stream", b'{"a":1}{"a":2}', "json", [{"a": 1}, {"a": 2}], [0, 0]),
+    "another kind of json": ("application/vnd.events+json; charset=UTF-8", b'{"a":1}', "json", [{"a": 1}], [0]),
+    "json as text": ("text/json; charset=utf-8", b'[{"a":1}]', "json", [{"a": 1}], [0]),
     "rsyslog jsonarray": (JSON + "; charset=utf-8", b'[{"msg":"\\/a"}]', "json", [{"msg": "/a"}], [0]),
     "rsyslog newline": ("text/plain", b'{"msg":"a"}\n\n{"msg":"b"}\n\n', "json", [{"msg": "a"}, {"msg": "b"}], [0, 0]),
     "python-logstash-async": (
@@ -98,8 +110,14 @@ GOLDEN = {
         NDJSON, b'{"message":"m","level":300,"datetime":"2026-01-02T03:04:05.000Z","extra":{}}\n', "json",
         [{"message": "m", "level": 300, "datetime": "2026-01-02T03:04:05.000Z", "extra": {}}], [ISO_2026],
     ),
+    "log4js, as it is": (
+        NDJSON, b'{"index":{"_index":"app","_type":"application"}}\n{"message":"m","datetime":"2026-01-02T03:04:05.000Z"}\n', "json",
+        [{"message": "m", "datetime": "2026-01-02T03:04:05.000Z"}], [ISO_2026],
+    ),
+    "an index of its own": (JSON, b'{"index":{"name":"a"}}\n{"index":{"_index":"b"},"x":1}\n', "json",
+                            [{"index": {"name": "a"}}, {"index": {"_index": "b"}, "x": 1}], [0, 0]),
     "curl": (
-        "application/x-www-form-urlencoded", b'{\n  "message": "pretty",\n  "list": [\n{"a": 1}]\n}\n', "json",
+        FORM, b'{\n  "message": "pretty",\n  "list": [\n{"a": 1}]\n}\n', "json",
         [{"message": "pretty", "list": [{"a": 1}]}], [0],
     ),
     "a list in msgpack": (MSGPACK, packed([{"a": 1}, {"a": 2}]), "msgpack", [{"a": 1}, {"a": 2}], [0, 0]),
@@ -130,6 +148,7 @@ def test_the_careful_way_gives_the_same(sender):
 
 @pytest.mark.parametrize(("packing", "pack"), [
     ("gzip", gzip.compress), ("x-gzip", gzip.compress), ("GZIP", lambda data: gzip.compress(data[:5]) + gzip.compress(data[5:])),
+    ("snappy", lambda data: bytes(cramjam.snappy.compress_raw(data))), ("snappy", lambda data: bytes(cramjam.snappy.compress(data))),
     ("deflate", zlib.compress), ("deflate", lambda data: zlib.compress(data, wbits=-15)), ("zstd", zstandard.compress),
 ])  # fmt: skip
 def test_packed_bodies_are_kept_packed(packing, pack):
@@ -137,6 +156,22 @@ def test_packed_bodies_are_kept_packed(packing, pack):
     chunk = chunk_of(body, JSON, packing)
     assert (chunk.body, chunk.data, read(chunk)) == (body, b'[{"a":1}]', [{"a": 1}])
     assert chunk.packing == packing.lower().removeprefix("x-")
+
+
+def test_an_action_without_a_document_is_a_record_like_any_other():
+    assert read(chunk_of(b'{"index":{"_index":"b"}}\n', NDJSON)) == [{"index": {"_index": "b"}}]
+
+
+def test_a_form_is_one_record_of_text():
+    sent = (
+        b"%40timestamp=2026-01-02T03%3A04%3A05.000000007Z&%40version=1&host=vm&message=Failed+password+%26+more%3D%F0%9F%98%80&empty=&tags=%5B%5D"
+        b"&event=%7B%22original%22%3D%3E%22Failed+password%22%7D"
+    )
+    chunk = chunk_of(gzip.compress(sent), FORM + "; charset=utf-8", "gzip")
+    wanted = {"@timestamp": "2026-01-02T03:04:05.000000007Z", "@version": "1", "host": "vm", "message": "Failed password & more=\U0001f600",
+              "empty": "", "tags": "[]"}  # fmt: skip
+    assert (read(chunk), list(chunk.columns.times), chunk.packing) == ([wanted], [ISO_2026 + 7], "")
+    assert chunk.body == chunk.data == json.dumps(wanted, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 GOOD = b'{"a":1}'
@@ -246,8 +281,9 @@ def test_nothing_is_nothing(body, kind):
 @pytest.mark.parametrize(("body", "kind", "packing", "reason"), [
     (b"hello", JSON, "", "malformed"), (b'{"a":', JSON, "", "malformed"), (b"[1,2]", JSON, "", "not_a_record"),
     (b"\xc1", MSGPACK, "", "malformed"), (b"\n\x0b\n", "application/x-protobuf", "", "content_type"),
-    (b"%40timestamp=x&message=y", "application/x-www-form-urlencoded", "", "content_type"),
-    (b"{}", JSON, "snappy", "encoding"), (b"{}", JSON, "gzip", "not_packed"), (gzip.compress(b"[{}]")[:-3], JSON, "gzip", "cut_off"),
+    (b"a=b c=d", FORM, "", "content_type"), (b"user", FORM, "", "content_type"), (b"a=b&&", FORM, "", "content_type"),
+    (b"{}", JSON, "brotli", "encoding"), (b"{}", JSON, "snappy", "not_packed"), (b"{}", JSON, "gzip", "not_packed"),
+    (gzip.compress(b"[{}]")[:-3], JSON, "gzip", "cut_off"),
 ])  # fmt: skip
 def test_what_cannot_be_read_at_all_brings_its_dead_letter(body, kind, packing, reason):
     with pytest.raises(Unreadable) as caught:

@@ -4,13 +4,14 @@ import gzip
 import tracemalloc
 import zlib
 
+import cramjam
 import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pluginhost.problem import PeerError
-from pluginhost.wire import compression
+from pluginhost.wire import compression, snappy
 
 TEXT = b"".join(b"line %d of many\n" % number for number in range(2000))
 LIMIT = 1 << 20
@@ -122,3 +123,61 @@ def test_any_bytes_unpack_the_same_way_twice(name, body, magic):
     first = compression.unpack_leniently(name, magic + body, 1000)
     assert first == compression.unpack_leniently(name, magic + body, 1000)
     assert len(first[0]) <= 1000 or first[1] is None
+
+
+def framed(data):
+    return bytes(cramjam.snappy.compress(data))
+
+
+def raw_block(data):
+    return bytes(cramjam.snappy.compress_raw(data))
+
+
+NOISE = bytes(range(256)) * 700  # more than one chunk of a stream
+SKIPPED = b"\xfe\x02\0\0zz" + b"\x80\x01\0\0z"
+
+
+@pytest.mark.parametrize(("body", "data"), [
+    (framed(NOISE), NOISE), (framed(TEXT) + framed(NOISE), TEXT + NOISE), (framed(TEXT) + SKIPPED, TEXT), (raw_block(TEXT), TEXT),
+    (raw_block(b""), b""), (b"", b""),
+])  # fmt: skip
+def test_whole_snappy_bodies(body, data):
+    assert compression.unpack_leniently("snappy", body, LIMIT) == (data, None)
+
+
+@pytest.mark.parametrize(("body", "trouble"), [
+    (b"\xff" * 20, "not_packed"), (raw_block(TEXT)[:-3], "not_packed"), (b"{}", "not_packed"),
+    (framed(b"x" * 100) + b"\x02\0\0\0", "damaged"), (framed(TEXT) + b"\x01\x02\0\0ab", "damaged"),
+    (framed(NOISE)[:9000] + b"????" + framed(NOISE)[9004:], "damaged"),
+    (framed(TEXT) + b"\x00\xff", "cut_off"), (framed(TEXT) + b"\x00\xff\0\0x", "cut_off"),
+])  # fmt: skip
+def test_what_is_wrong_with_a_snappy_body(body, trouble):
+    assert compression.unpack_leniently("snappy", body, LIMIT)[1] == trouble
+    with pytest.raises(PeerError, match=trouble):
+        compression.unpack("snappy", body, LIMIT)
+
+
+def test_a_cut_snappy_stream_gives_its_whole_chunks():
+    assert compression.unpack_leniently("snappy", framed(NOISE)[:-1], LIMIT) == (NOISE[: 2 << 16], "cut_off")
+
+
+@pytest.mark.parametrize("bomb", [
+    raw_block(bytes(64 << 20)), framed(bytes(64 << 20)), b"\xff\xff\xff\xff\x0f" + b"\0" * 50, b"\xff\xff\x3f" + b"\0" * 50,
+])  # fmt: skip
+def test_a_snappy_bomb_is_refused_before_anything_is_allocated(bomb, monkeypatch):
+    monkeypatch.setattr(snappy, "cramjam", object())  # it is not even asked
+    assert compression.unpack_leniently("snappy", bomb, LIMIT) in ((b"", "too_large"), (b"", "not_packed"))
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_snappy_survives_anything(body, stream):
+    data, trouble = compression.unpack_leniently("snappy", (framed(b"ok") if stream else b"") + body, LIMIT)
+    assert len(data) <= LIMIT
+    assert trouble in (None, "not_packed", "damaged", "cut_off", "too_large")
+
+
+def test_snappy_without_its_package_names_the_extra(monkeypatch):
+    monkeypatch.setattr(snappy, "cramjam", None)
+    with pytest.raises(PeerError, match=r"pluginhost\[snappy\]") as caught:
+        compression.unpack("snappy", raw_block(TEXT), LIMIT)
+    assert caught.value.reason == "snappy_missing"
