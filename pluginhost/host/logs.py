@@ -22,7 +22,7 @@ __all__ = ["Calm", "JsonLines", "TextLines", "speak"]
 _EVERY = 10.0
 _DIFFERENT = 5  # messages of one template that are told in that time, if each says something else
 _TEMPLATES = 1024  # remembered at a time
-_QUIET = ("asyncio", "aiohttp", "elastic_transport", "watchfiles", "grpc")  # what they warn of, our parts tell in their words
+_QUIET = ("asyncio", "aiohttp", "elastic_transport", "opensearch", "watchfiles", "grpc")  # what they warn of, our parts tell in their words
 
 
 class TextLines(logging.Formatter):

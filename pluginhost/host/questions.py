@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -87,7 +87,7 @@ class Questions:
             raise Problem("alert.unknown", f"there is no alert {id}")
         yield plain(found)
 
-    async def follow(self, after: int | None = None) -> AsyncIterator[Any]:
+    async def follow(self, after: int | None = None) -> AsyncGenerator[Any, None]:
         """Alerts as they are stored, those behind number `after` first; ends when the asker hangs up."""
         wake = self._host.follow()
         seen = after if after is not None else await self._within(self._store.last)

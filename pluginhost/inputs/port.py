@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -77,8 +77,11 @@ class Judge(Protocol):
 class Feed(Protocol):
     """The alerts that are stored."""
 
-    def __call__(self, after: int | None = None) -> AsyncIterator[tuple[int, dict[str, Any]]]:
-        """(number, document) of each alert behind number `after`, then of each new one, for ever; None: new ones only."""
+    def __call__(self, after: int | None = None) -> AsyncGenerator[tuple[int, dict[str, Any]], None]:
+        """(number, document) of each alert behind number `after`, then of each new one, for ever; None: new ones only.
+
+        `PeerError` where the store has not come to number `after` yet.
+        """
         ...
 
 
@@ -86,7 +89,7 @@ async def _unjudged(offset: int, deadline: float) -> None:
     """No verdict."""
 
 
-async def _silent(after: int | None = None) -> AsyncIterator[tuple[int, dict[str, Any]]]:
+async def _silent(after: int | None = None) -> AsyncGenerator[tuple[int, dict[str, Any]], None]:
     """No alerts."""
     nothing: tuple[tuple[int, dict[str, Any]], ...] = ()
     for one in nothing:

@@ -128,8 +128,8 @@ class Archive:
         return self._alerts(_SINCE, seq, limit)
 
     def last(self) -> int:
-        """The `seq` of the alert stored last, 0 if there is none: where to begin to follow."""
-        return int(self._database.rows("SELECT COALESCE(MAX(seq), 0) FROM alerts")[0][0])
+        """The `seq` of the alert stored last, also if it is no longer kept; 0 if there was none: where to begin to follow."""
+        return int(self._database.rows("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'alerts'")[0][0])
 
     def get(self, id: str) -> StoredAlert | None:  # noqa: A002  # it is the event's id
         """The alert with this id, or the only one whose id begins so; None if there is none, `Problem` if there are more."""

@@ -22,21 +22,31 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apluginhost/v1/ingest.proto\x12\rpluginhost.v1\"w\n\x05\x42\x61tch\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x0b\n\x03tag\x18\x02 \x01(\t\x12)\n\x08\x65ncoding\x18\x03 \x01(\x0e\x32\x17.pluginhost.v1.Encoding\x12\x0f\n\x07payload\x18\x04 \x01(\x0c\x12\x13\n\x0b\x63ompression\x18\x05 \x01(\t\"J\n\x03\x41\x63k\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\r\x12\x10\n\x08rejected\x18\x03 \x01(\r\x12\r\n\x05\x65rror\x18\x04 \x01(\t*M\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45NCODING_MSGPACK\x10\x01\x12\x11\n\rENCODING_JSON\x10\x02\x32>\n\x06Ingest\x12\x34\n\x04Send\x12\x14.pluginhost.v1.Batch\x1a\x12.pluginhost.v1.Ack(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apluginhost/v1/ingest.proto\x12\rpluginhost.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xa1\x01\n\x05\x42\x61tch\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x0b\n\x03tag\x18\x02 \x01(\t\x12)\n\x08\x65ncoding\x18\x03 \x01(\x0e\x32\x17.pluginhost.v1.Encoding\x12\x0f\n\x07payload\x18\x04 \x01(\x0c\x12\x13\n\x0b\x63ompression\x18\x05 \x01(\t\x12(\n\x07records\x18\x06 \x03(\x0b\x32\x17.google.protobuf.Struct\"J\n\x03\x41\x63k\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\r\x12\x10\n\x08rejected\x18\x03 \x01(\r\x12\r\n\x05\x65rror\x18\x04 \x01(\t\"\xa2\x01\n\tJudgement\x12\x1f\n\x03\x61\x63k\x18\x01 \x01(\x0b\x32\x12.pluginhost.v1.Ack\x12\x0f\n\x07pending\x18\x02 \x01(\x08\x12%\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32\x15.pluginhost.v1.Action\x12\x12\n\nrisk_score\x18\x04 \x01(\x01\x12(\n\x08verdicts\x18\x05 \x03(\x0b\x32\x16.pluginhost.v1.Verdict\"\xb3\x01\n\x07Verdict\x12\r\n\x05index\x18\x01 \x01(\r\x12%\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x15.pluginhost.v1.Action\x12\x10\n\x08severity\x18\x03 \x01(\t\x12\x12\n\nrisk_score\x18\x04 \x01(\x01\x12\x0c\n\x04rule\x18\x05 \x01(\t\x12\x11\n\trule_name\x18\x06 \x01(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\n\n\x02id\x18\t \x01(\t*M\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45NCODING_MSGPACK\x10\x01\x12\x11\n\rENCODING_JSON\x10\x02*W\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x41\x43TION_ALLOW\x10\x01\x12\x12\n\x0e\x41\x43TION_STEP_UP\x10\x02\x12\x0f\n\x0b\x41\x43TION_DENY\x10\x03\x32>\n\x06Ingest\x12\x34\n\x04Send\x12\x14.pluginhost.v1.Batch\x1a\x12.pluginhost.v1.Ack(\x01\x30\x01\x32\x46\n\x07\x41nalyze\x12;\n\x05Judge\x12\x14.pluginhost.v1.Batch\x1a\x18.pluginhost.v1.Judgement(\x01\x30\x01\x42\x1cZ\x1apluginhost/v1;pluginhostv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pluginhost.v1.ingest_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
-  _globals['_ENCODING']._serialized_start=242
-  _globals['_ENCODING']._serialized_end=319
-  _globals['_BATCH']._serialized_start=45
-  _globals['_BATCH']._serialized_end=164
-  _globals['_ACK']._serialized_start=166
-  _globals['_ACK']._serialized_end=240
-  _globals['_INGEST']._serialized_start=321
-  _globals['_INGEST']._serialized_end=383
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'Z\032pluginhost/v1;pluginhostv1'
+  _globals['_ENCODING']._serialized_start=662
+  _globals['_ENCODING']._serialized_end=739
+  _globals['_ACTION']._serialized_start=741
+  _globals['_ACTION']._serialized_end=828
+  _globals['_BATCH']._serialized_start=76
+  _globals['_BATCH']._serialized_end=237
+  _globals['_ACK']._serialized_start=239
+  _globals['_ACK']._serialized_end=313
+  _globals['_JUDGEMENT']._serialized_start=316
+  _globals['_JUDGEMENT']._serialized_end=478
+  _globals['_VERDICT']._serialized_start=481
+  _globals['_VERDICT']._serialized_end=660
+  _globals['_INGEST']._serialized_start=830
+  _globals['_INGEST']._serialized_end=892
+  _globals['_ANALYZE']._serialized_start=894
+  _globals['_ANALYZE']._serialized_end=964
 # @@protoc_insertion_point(module_scope)

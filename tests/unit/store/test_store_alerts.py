@@ -210,6 +210,14 @@ def test_following_gives_what_came_since_in_order(store):
     assert store.last() == 3
 
 
+def test_where_followers_stand_outlives_what_they_read(store, clock):
+    clock.now = 100
+    store.commit(Commit(alerts=[alert("a", outputs=()), alert("b", outputs=())]))
+    assert (store.prune(200, 0), store.count(), store.last()) == (2, 0, 2)
+    store.commit(Commit(alerts=[alert("c")]))
+    assert [one.seq for one in store.since(2, 9)] == [3]
+
+
 def test_the_summary_counts_by_analyzer_and_severity(store):
     store.commit(Commit(alerts=[alert("a", 30), alert("b", 50), alert("c", 20, severity="low"), alert("d", 1, analyzer="a")]))
     assert store.summary() == (Summary("a", "high", 1, 1), Summary("brute", "high", 2, 50), Summary("brute", "low", 1, 20))
