@@ -154,7 +154,7 @@ def test_the_schema_is_printed_as_json(run):
     assert list(made["properties"]) == list(Config.__struct_fields__)
     for group in ("inputs", "outputs"):
         assert [one["properties"]["type"]["const"] for one in made["properties"][group]["items"]["oneOf"]] == names(group)
-    forward = made["properties"]["inputs"]["items"]["oneOf"][0]["properties"]
+    forward = made["properties"]["inputs"]["items"]["oneOf"][names("inputs").index("forward")]["properties"]
     assert forward["chunk_size_limit"]["default"] == "32MiB"
     assert forward["port"]["description"].startswith("port for TCP")
 

@@ -10,11 +10,13 @@ import yaml
 from click.testing import CliRunner
 
 from pluginhost.cli import main
-from pluginhost.cli.conf import rendered
+from pluginhost.cli.samples import rendered
 from pluginhost.host.config import configure
 
 ROOT = Path(__file__).parents[3]
-SHIPPED = sorted(path for folder in ("fluentd", "logstash") for path in (ROOT / folder).iterdir() if path.suffix != ".md")
+SHIPPED = sorted(path for folder in ("fluentd", "logstash", "shippers") for path in (ROOT / folder).iterdir() if path.suffix != ".md")
+OTHERS = {"vector": "vector.yaml", "syslog-ng": "syslog-ng.conf", "rsyslog": "rsyslog.conf", "filebeat": "filebeat.yml",
+          "otel-collector": "otel-collector.yaml", "docker": "docker-splunk.yaml"}  # fmt: skip
 
 BOTH = """
 inputs:
@@ -89,15 +91,26 @@ def settings(text):
 
 def unmarked(path):
     """A shipped file without the marks of its sections."""
-    return re.sub(r"^ *# (>>>|<<<) .*\n", "", path.read_text(), flags=re.MULTILINE)
+    return re.sub(r"^[ #]*# (>>>|<<<) .*\n", "", path.read_text(), flags=re.MULTILINE)
 
 
 class TestShippedFiles:
     @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.name}")
-    def test_nothing_shows_security_that_is_not_there_yet(self, path):
+    def test_every_lock_is_a_comment_until_it_is_asked_for(self, path):
         active = "\n".join(line.split("#", 1)[0] for line in path.read_text().splitlines())
-        for word in ("tls", "ssl", "shared_key", "<security>", "user_auth", "v1/analyze"):
+        for word in ("pluginhost/tls", "ssl_", "shared_key", "<security>", "user_auth", "password"):
             assert word not in active.lower()
+
+    @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.name}")
+    def test_every_section_ends(self, path):
+        marks = re.findall(r"^[ #]*# (>>>|<<<) (.+)$", path.read_text(), re.MULTILINE)
+        open_ = []
+        for mark, name in marks:
+            if mark == ">>>":
+                open_.append(name)
+            else:
+                assert open_.pop() == name
+        assert not open_
 
     def test_fluentd(self):
         assert tags_balance((ROOT / "fluentd/fluent.conf").read_text())
@@ -143,6 +156,8 @@ class TestShippedFiles:
             assert conf(shipper, (ROOT / folder / "pluginhost.yaml").read_text()) == unmarked(ROOT / folder / name)
         for name, text in files(conf("logstash", (ROOT / "logstash/pluginhost.yaml").read_text())).items():
             assert text.strip() == unmarked(ROOT / "logstash" / name).strip()
+        for shipper, name in OTHERS.items():
+            assert conf(shipper, (ROOT / "shippers/pluginhost.yaml").read_text()) == unmarked(ROOT / "shippers" / name)
 
 
 class TestFluentd:
@@ -217,7 +232,8 @@ class TestLogstash:
             inputs: [{type: http, port: 9000, token: sekrit}]
             outputs: [{type: http, url: "http://[::1]:8090/x", username: soc, password: p}]
         """))
-        assert list(made) == ["pluginhost-ship.conf", "pluginhost-flagged-http.conf", "pluginhost-out.conf", "pipelines.yml"]
+        assert list(made) == ["pluginhost-ship.conf", "pluginhost-enrich.conf", "pluginhost-flagged-http.conf", "pluginhost-out.conf",
+                              "pipelines.yml"]  # fmt: skip
         assert all(braces_balance(text) for name, text in made.items() if name.endswith(".conf"))
         assert 'url => "${PLUGINHOST_URL:http://127.0.0.1:9000}/v1/ingest"' in made["pluginhost-ship.conf"]
         assert '      "X-Api-Key" => "${PLUGINHOST_TOKEN}"\n' in made["pluginhost-ship.conf"]
@@ -232,11 +248,55 @@ class TestLogstash:
         assert yaml.safe_load(made["pipelines.yml"])[2]["path.config"].endswith("pluginhost-{flagged-forward,out}.conf")
 
     def test_without_a_return_output(self, conf):
-        made = files(conf("logstash", "inputs: [{type: http}]\noutputs: [{type: http, url: https://elsewhere/}]"))
+        made = files(conf("logstash", "inputs: [{type: http, serve: [ingest]}]\noutputs: [{type: http, url: https://elsewhere/}]"))
         assert list(made) == ["pluginhost-ship.conf", "pipelines.yml"]
         assert '# "X-Api-Key"' in made["pluginhost-ship.conf"]
         assert len(yaml.safe_load(made["pipelines.yml"])) == 2
         assert "{type: http, url: 'http://127.0.0.1:8089/', what: alert}" in made["pipelines.yml"]
+
+
+LOCKED = """
+inputs:
+  - {type: forward, bind: 0.0.0.0, tls: {cert: c, key: k}, shared_key: s1}
+  - {type: http, port: 9000, bind: 10.0.0.1, tls: {cert: c, key: k}, keys: [{name: a, token: t}]}
+  - {type: grpc, port: 9001, token: t2}
+outputs:
+  - {type: forward, servers: ["10.0.0.2:1"], tls: {ca: c}, username: soc, password: p, shared_key: s1}
+"""
+
+
+class TestLocks:
+    """Each lock is in force where the configuration has it, and only there."""
+
+    def test_fluentd(self, conf):
+        found = settings(conf("fluentd", LOCKED))
+        out = ("label @PLUGINHOST", "match **")
+        assert (out, "transport", "tls") in found
+        assert ((*out, "security"), "shared_key", '"#{ENV[\'PLUGINHOST_SHARED_KEY\']}"') in found
+        assert not [one for one in found if one[1] in ("tls_client_cert_path", "client_cert_auth")]  # no `client_ca`, no `cert`
+        assert not [one for one in found if one[0] == (*out, "server") and one[1] == "username"]  # no `users`
+        assert (("source", "security", "user"), "username", "soc") in found
+        assert (("source", "transport tls"), "cert_path", "/etc/pluginhost/tls/server.crt") in found
+
+    def test_fluent_bit(self, conf):
+        made = yaml.safe_load(conf("fluent-bit", LOCKED))["pipeline"]
+        (_, back), (ship, _) = made["inputs"], made["outputs"]
+        assert (ship["host"], ship["tls"], "tls.crt_file" in ship, "username" in ship) == ("localhost", True, False, False)
+        assert (back["security.users"], "tls.verify_client_cert" in back) == ("soc ${PLUGINHOST_PASSWORD}", False)
+
+    def test_others(self, conf):
+        assert "    uri: https://10.0.0.1:9000/v1/ingest/app.web" in conf("vector", LOCKED)
+        assert 'server="10.0.0.1" serverport="9000"' in conf("rsyslog", LOCKED)
+        made = yaml.safe_load(conf("otel-collector", LOCKED))["exporters"]
+        assert made["otlphttp/pluginhost"]["tls"] == {"ca_file": "/etc/pluginhost/tls/ca.crt"}
+        assert (made["otlp/pluginhost"]["tls"], made["otlp/pluginhost"]["endpoint"]) == ({"insecure": True}, "127.0.0.1:9001")
+        assert made["otlp/pluginhost"]["headers"] == {"x-api-key": "${env:PLUGINHOST_TOKEN}"}
+
+    def test_the_collector_over_the_door_that_is_there(self, conf):
+        http = yaml.safe_load(conf("otel-collector", "inputs: [{type: http}]"))
+        grpc = yaml.safe_load(conf("otel-collector", "inputs: [{type: grpc}]"))
+        for made, name in ((http, "otlphttp/pluginhost"), (grpc, "otlp/pluginhost")):
+            assert list(made["exporters"]) == made["service"]["pipelines"]["logs"]["exporters"] == [name]
 
 
 class TestProblems:
@@ -247,6 +307,9 @@ class TestProblems:
         ("fluentd", "inputs: [{type: forward, port: 0}]", "conf.port", "give it a `port`"),
         ("fluentd", "outputs: [{type: forward, servers: ['a:b']}]", "conf.address", "write `host:port`"),
         ("logstash", "outputs: [{type: http, url: 'http://:8089/'}]", "conf.address", "write `host:port`"),
+        ("fluentd", "outputs: [{type: forward, servers: ['unix:/run/fluentd.sock']}]", "conf.address", "write `host:port`"),
+        ("fluent-bit", "inputs: [{type: forward, port: null, path: /run/ph.sock}]", "conf.port", "give it a `port`"),
+        ("vector", "inputs: [{type: forward}]", "conf.input", "add to `inputs`: {type: http}"),
     ])
     def test_each_says_what_to_do(self, conf, shipper, text, code, cure):
         page = conf(shipper, text, status=2)
@@ -254,7 +317,7 @@ class TestProblems:
         assert f"to do: {cure}" in page
 
     def test_a_default_that_left_the_file_is_our_bug(self, conf, monkeypatch):
-        monkeypatch.setattr("pluginhost.cli.conf._shipped", lambda *_: "# >>> to pluginhost\n# <<< to pluginhost\n")
+        monkeypatch.setattr("pluginhost.cli.conf.shipped", lambda *_: "# >>> to pluginhost\n# <<< to pluginhost\n")
         with pytest.raises(LookupError, match="port 24224"):
             CliRunner().invoke(main, ["conf", "fluentd"], catch_exceptions=False)
 
