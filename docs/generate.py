@@ -25,6 +25,7 @@ from pluginhost.events.fields import MISSING, lookup
 from pluginhost.host.config import Config, Journal, Log, Metrics, Route
 from pluginhost.host.exposition import METRICS
 from pluginhost.inputs.access import Key
+from pluginhost.inputs.forward_options import Client, User
 from pluginhost.options import describe
 from pluginhost.store.bounds import Buffer, Keep
 from pluginhost.tls import Calling, Serving
@@ -55,6 +56,8 @@ def parts() -> dict[str, str]:
         **{f"output {name}": _options(find("outputs", name).Options) for name in names("outputs")},
         "serving": _options(Serving),
         "keys": _options(Key),
+        "forward users": _options(User),
+        "forward clients": _options(Client),
         "calling": _options(Calling),
         "event": _members(Event),
         "states": "\n".join(_state(one) for one in _STATES),

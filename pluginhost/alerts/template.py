@@ -1,7 +1,7 @@
-"""The index templates of the alert stream and the state index: what Elasticsearch is told of our documents.
+"""The index templates of the alert stream and the state index: what Elasticsearch or OpenSearch is told of our documents.
 
 The two JSON files beside this module are the mapping; only types that every server accepts are in them. What some
-servers know and others refuse is added here, by version. Pure: putting a template is an output's work.
+servers know and others refuse is added here, by product and version. Pure: putting a template is an output's work.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from copy import deepcopy
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-__all__ = ["ALERTS_TEMPLATE", "STATE_TEMPLATE", "alerts_stream", "alerts_template", "mapped", "mapped_type", "release", "state_index",
-           "state_template"]  # fmt: skip
+__all__ = ["ALERTS_TEMPLATE", "STATE_TEMPLATE", "Product", "alerts_stream", "alerts_template", "mapped", "mapped_type", "release",
+           "state_index", "state_template"]  # fmt: skip
 
+Product = Literal["elasticsearch", "opensearch"]
 ALERTS_TEMPLATE = "logs-pluginhost.alerts"
 """The name under which the alerts' template is put."""
 STATE_TEMPLATE = "pluginhost-alert-state"
@@ -34,9 +35,11 @@ def state_index(namespace: str) -> str:
     return f"pluginhost-alert-state-{namespace}"
 
 
-def alerts_template(version: str) -> dict[str, Any]:
+def alerts_template(version: str, product: Product = "elasticsearch") -> dict[str, Any]:
     """The body of `PUT _index_template/…` for the alert stream, as a server of `version` ("8.19.21") takes it."""
     body = deepcopy(_read("alerts-template.json"))
+    if product == "opensearch":
+        return body
     if release(version) >= (8, 14):
         # One analyzer's wealth of fields must not make the next one's alerts unwritable.
         body["template"]["settings"]["index.mapping.total_fields.ignore_dynamic_beyond_limit"] = True
@@ -46,11 +49,11 @@ def alerts_template(version: str) -> dict[str, Any]:
     return body
 
 
-def state_template(version: str) -> dict[str, Any]:
+def state_template(version: str, product: Product = "elasticsearch") -> dict[str, Any]:
     """The body for the state index: an alert's last document and its state, mapped alike."""
     body = deepcopy(_read("state-template.json"))
     own = body["template"]["mappings"]["properties"]["pluginhost"]["properties"]
-    properties = deepcopy(alerts_template(version)["template"]["mappings"]["properties"])
+    properties = deepcopy(alerts_template(version, product)["template"]["mappings"]["properties"])
     properties["pluginhost"]["properties"] |= own
     body["template"]["mappings"]["properties"] = properties
     return body

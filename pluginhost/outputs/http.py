@@ -19,6 +19,7 @@ import msgspec
 
 from ..options import Duration, Secret, Size, doc
 from ..problem import Problem, printable
+from ..tls import Calling, client_context
 from .lines import line
 from .parts import Part, Refused, in_parts, settled
 from .port import DONE, Context, Dead, Outcome, Outgoing, Unavailable
@@ -47,7 +48,8 @@ class Http:
         token: Annotated[Secret | None, doc("sent as `Authorization: Bearer …`")] = None
         username: Annotated[str, doc("user, in place of a token")] = ""
         password: Annotated[Secret | None, doc("the user's password")] = None
-        ca_certs: Annotated[Path | None, doc("certificates (PEM) to trust in place of the system's")] = None
+        tls: Annotated[Calling | None, doc("how https is spoken, where the system's authorities are not enough")] = None
+        ca_certs: Annotated[Path | None, doc("certificates (PEM) to trust in place of the system's; short for `tls.ca`")] = None
         timeout: Annotated[Duration, doc("how long a request may take")] = Duration(30)
         gzip: Annotated[bool, doc("whether requests are packed")] = False
         batch: Annotated[int, doc("most alerts in a request", ge=1, le=5000)] = 100
@@ -154,7 +156,10 @@ def _headers(options: Http.Options) -> dict[str, str]:
 
 
 def _trust(options: Http.Options) -> ssl.SSLContext | bool:
-    try:
-        return ssl.create_default_context(cafile=options.ca_certs) if options.ca_certs else True
-    except OSError as error:
-        raise Problem("output.http.ca_certs", f"cannot read the certificates: {error}", where=str(options.ca_certs)) from None
+    if not (options.tls or options.ca_certs):
+        return True
+    if options.tls and options.ca_certs:
+        raise Problem("output.http.options", "`tls` and the short `ca_certs` say the same", todo="keep `tls`")
+    if options.tls and not options.url.startswith("https:"):
+        raise Problem("output.http.options", "`tls` is set, but the url begins with http:", todo="write `https://…`")
+    return client_context(options.tls or Calling(ca=options.ca_certs))

@@ -6,12 +6,13 @@ For outputs whose peer takes many alerts in one request. What one request means 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TypeVar
 
 import msgspec
 
 from .port import DONE, Dead, Outcome, Outgoing, Retry, Unavailable
 
-__all__ = ["Part", "Refused", "Send", "in_parts", "settled"]
+__all__ = ["Part", "Refused", "in_parts", "settled"]
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -25,10 +26,12 @@ class Refused(Exception):
     """The peer will never take this request as it is: halve it; if it holds one alert, that one is dead."""
 
 
-Send = Callable[[Sequence[Part]], Awaitable[Sequence[Outcome]]]
+_Part = TypeVar("_Part", bound=Part)
 
 
-async def in_parts(parts: Sequence[Part], send: Send, most_bytes: int) -> dict[str, Outcome]:
+async def in_parts(
+    parts: Sequence[_Part], send: Callable[[Sequence[_Part]], Awaitable[Sequence[Outcome]]], most_bytes: int
+) -> dict[str, Outcome]:
     """The outcome of each alert by id, sending at most `most_bytes` at once (or a single alert, however large).
 
     Once something is known of the batch, a peer that goes away costs the rest a `Retry`; before that, `Unavailable` is raised.
@@ -61,7 +64,7 @@ def settled(alerts: Sequence[Outgoing], outcomes: dict[str, Outcome]) -> list[Ou
     return [outcomes.get(alert.id, DONE) for alert in alerts]
 
 
-def _requests(parts: Sequence[Part], most_bytes: int) -> Iterator[Sequence[Part]]:
+def _requests(parts: Sequence[_Part], most_bytes: int) -> Iterator[Sequence[_Part]]:
     start = size = 0
     for index, part in enumerate(parts):
         if index > start and size + len(part.body) > most_bytes:

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from brokers import Kafka, Rabbit, Server
+from certificates import Authority
 from needs import need
-from search import CACHE, SearchServer, free_ports, java_home
+from postgresql import PostgresServer
+from search import CACHE, SearchServer, fetch_java, free_ports, java_home
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +37,11 @@ def _running(server: SearchServer) -> Iterator[SearchServer]:
         server.stop()
 
 
-def _need_java() -> None:
-    need("a JDK 17 or newer", java_home())
-    need("mvn", shutil.which("mvn") or (CACHE / "es8" / ".ready").exists())
+def _need_java(kind: str = "es8") -> None:
+    if kind == "os3":
+        fetch_java()
+    need("a JDK 17 or newer" if kind == "es8" else "Java 21 or newer", java_home(kind))
+    need("mvn", shutil.which("mvn") or (CACHE / kind / ".ready").exists())
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +49,30 @@ def elasticsearch(run_dir: Callable[[str], Path]) -> Iterator[SearchServer]:
     """Elasticsearch 8 without security. A test that kills it starts it again."""
     _need_java()
     yield from _running(SearchServer(run_dir("es8")))
+
+
+@pytest.fixture(scope="session")
+def opensearch(run_dir: Callable[[str], Path]) -> Iterator[SearchServer]:
+    """OpenSearch 3; its security plugin is not on Maven. A test that kills it starts it again."""
+    _need_java("os3")
+    yield from _running(SearchServer(run_dir("os3"), kind="os3"))
+
+
+@pytest.fixture(scope="session")
+def postgresql(run_dir: Callable[[str], Path]) -> Iterator[PostgresServer]:
+    """PostgreSQL with a database for everybody. A test that kills it starts it again."""
+    server = PostgresServer(run_dir("postgresql"))
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture(params=["elasticsearch", pytest.param("opensearch", marks=pytest.mark.xdist_group("opensearch"))])
+def cluster(request: pytest.FixtureRequest) -> SearchServer:
+    """Either of them."""
+    server: SearchServer = request.getfixturevalue(request.param)
+    return server
 
 
 @pytest.fixture
@@ -71,6 +100,29 @@ def guarded(run_dir: Callable[[str], Path]) -> Iterator[SearchServer]:
     yield from _running(SearchServer(run_dir("es8-guarded"), _GUARDED, files))
 
 
+def _served(server: Server) -> Iterator[Server]:
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka(run_dir: Callable[[str], Path]) -> Iterator[Kafka]:
+    """Kafka, also with TLS and passwords. A test that kills it starts it again."""
+    need("a JDK 17 or newer", java_home())
+    need("mvn", shutil.which("mvn") or (CACHE / "kafka" / ".ready").exists())
+    run = run_dir("kafka")
+    yield from _served(Kafka(run, Authority(run / "tls")))
+
+
+@pytest.fixture(scope="session")
+def rabbit(run_dir: Callable[[str], Path]) -> Iterator[Rabbit]:
+    """RabbitMQ, also with TLS. A test that kills it starts it again."""
+    run = run_dir("rabbitmq")
+    yield from _served(Rabbit(run, Authority(run / "tls")))
+
+
 @pytest.fixture
 def unused_port() -> int:
     """A port that nobody listens on."""
@@ -80,5 +132,5 @@ def unused_port() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Parallel runs keep the servers' tests in one process, so that each server is started once."""
     for item in items:
-        if item.path.parent == Path(__file__).parent:
+        if item.path.parent == Path(__file__).parent and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group("servers"))

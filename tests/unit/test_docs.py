@@ -21,7 +21,8 @@ from pluginhost.match import compile as compile_predicate
 from pluginhost.match import parse_with_warnings
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *(ROOT / folder / "README.md" for folder in ("fluentd", "logstash"))]
+SAMPLES = ("fluentd", "logstash", "shippers")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *(ROOT / folder / "README.md" for folder in SAMPLES)]
 CODE = re.compile(r"[a-z]+(?:\.[a-z_]+)+")
 
 

@@ -57,6 +57,19 @@ def test_what_is_a_copy(first, taken_again):
     asyncio.run(scene())
 
 
+def test_what_comes_first_by_its_peer_s_word_is_no_copy_but_what_comes_again_may_be_one_of_it():
+    class Told:
+        def __init__(self, first):
+            self.first, self.lost = first, True
+
+    async def scene():
+        one = Bench()
+        assert [await one.send(Told(first)) for first in (True, True, False, False)] == [0, 1, 1, 1]
+        assert one.counts["duplicates"] == 2
+
+    asyncio.run(scene())
+
+
 def test_other_peers_tags_inputs_and_ids_are_others():
     async def scene():
         one = Bench()

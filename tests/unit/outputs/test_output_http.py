@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
+from pathlib import Path
 
 import pytest
+from certificates import Authority
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
@@ -13,6 +16,7 @@ from pluginhost.options import Duration, Secret, Size
 from pluginhost.outputs.http import Http
 from pluginhost.outputs.port import DONE, Context, Dead, Outgoing, Unavailable
 from pluginhost.problem import Problem
+from pluginhost.tls import Calling, Serving, serving_context
 
 
 def outgoing(name, **record):
@@ -133,5 +137,45 @@ def test_check_takes_any_answer(httpserver: HTTPServer):
 def test_two_ways_in_are_one_too_many(httpserver: HTTPServer):
     with pytest.raises(Problem, match="two ways in"):
         send(httpserver, token=Secret("t"), username="u")
-    with pytest.raises(Problem, match="certificates"):
-        send(httpserver, ca_certs="/nonexistent")
+    with pytest.raises(Problem, match="cannot be read"):
+        send(httpserver, ca_certs=Path("/nonexistent"))
+    with pytest.raises(Problem, match="say the same"):
+        send(httpserver, ca_certs=Path("/nonexistent"), tls=Calling())
+    with pytest.raises(Problem, match="begins with http:"):
+        send(httpserver, tls=Calling())
+
+
+class TestSealed:
+    """https, with an authority and names of our own."""
+
+    @pytest.fixture
+    def authority(self, tmp_path):
+        return Authority(tmp_path / "tls")
+
+    @contextlib.contextmanager
+    def serving(self, **pair):
+        with HTTPServer(ssl_context=serving_context(Serving(**{name: Path(file) for name, file in pair.items()}))) as server:
+            server.expect_request("/in").respond_with_data("ok")
+            yield server
+
+    def test_who_can_prove_its_name_gets_the_alerts(self, authority):
+        with self.serving(**authority.issue("server")) as server:
+            assert send(server, [outgoing("a")], tls=Calling(ca=authority.ca)) == [[DONE]]
+            assert send(server, [outgoing("a")], ca_certs=authority.ca) == [[DONE]]
+            for stranger in (Calling(), Calling(ca=authority.ca, server_name="elsewhere.example")):
+                with pytest.raises(Unavailable) as untrusted:
+                    send(server, [outgoing("a")], tls=stranger)
+                assert untrusted.value.slow
+
+    def test_the_name_in_the_certificate_may_be_another(self, authority):
+        with self.serving(**authority.issue("server", "elsewhere.example")) as server:
+            assert send(server, [outgoing("a")], tls=Calling(ca=authority.ca, server_name="elsewhere.example")) == [[DONE]]
+            with pytest.raises(Unavailable):
+                send(server, [outgoing("a")], tls=Calling(ca=authority.ca))
+
+    def test_a_server_that_asks_for_a_certificate_gets_ours(self, authority):
+        mine = {name: Path(file) for name, file in authority.issue("me").items()}
+        with self.serving(**authority.issue("server"), client_ca=authority.ca) as server:
+            assert send(server, [outgoing("a")], tls=Calling(ca=authority.ca, **mine)) == [[DONE]]
+            with pytest.raises(Unavailable):
+                send(server, [outgoing("a")], tls=Calling(ca=authority.ca))
