@@ -25,7 +25,7 @@ from pluginhost.events.fields import MISSING, lookup
 from pluginhost.host.config import Config, Journal, Log, Metrics, Route
 from pluginhost.host.exposition import METRICS
 from pluginhost.inputs.access import Key
-from pluginhost.inputs.forward_options import Client, User
+from pluginhost.inputs.forward.options import Client, User
 from pluginhost.options import describe
 from pluginhost.store.bounds import Buffer, Keep
 from pluginhost.tls import Calling, Serving

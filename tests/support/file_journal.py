@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-from pluginhost.inputs.files import Files, FilesOptions
+from pluginhost.inputs.files.input import Files, FilesOptions
 from pluginhost.inputs.port import Context, Receipt
 from pluginhost.metrics import Registry
 from pluginhost.options import Duration

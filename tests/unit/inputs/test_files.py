@@ -9,7 +9,7 @@ import os
 import pytest
 from file_journal import append, run, until
 
-from pluginhost.inputs.files import Files, FilesOptions
+from pluginhost.inputs.files.input import Files, FilesOptions
 from pluginhost.inputs.port import Context
 from pluginhost.options import Duration, Size
 from pluginhost.problem import Problem

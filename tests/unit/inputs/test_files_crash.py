@@ -10,7 +10,7 @@ import threading
 import pytest
 from file_journal import append, run, until
 
-from pluginhost.inputs.positions import Book
+from pluginhost.inputs.files.positions import Book
 
 
 class TestPressure:

@@ -427,7 +427,7 @@ async def test_drain_ends_in_time_and_acks_nothing_that_is_not_durable():
 
 @run
 async def test_our_own_bug_closes_the_connection_without_an_ack():
-    logging.getLogger("pluginhost.inputs.forward_peer").disabled = True
+    logging.getLogger("pluginhost.inputs.forward.peer").disabled = True
     try:
         async with door() as (made, journal, _):
             journal.error = RuntimeError("a bug")
@@ -436,7 +436,7 @@ async def test_our_own_bug_closes_the_connection_without_an_ack():
             assert await ended(reader) == b""
             writer.close()
     finally:
-        logging.getLogger("pluginhost.inputs.forward_peer").disabled = False
+        logging.getLogger("pluginhost.inputs.forward.peer").disabled = False
 
 
 @run

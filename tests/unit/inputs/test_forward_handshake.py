@@ -10,7 +10,7 @@ import pytest
 from forward_doors import KEY, ack, connect, door, ended, frame, introduce, read, run, until
 
 from pluginhost.inputs.forward import Forward, ForwardOptions
-from pluginhost.inputs.forward_options import Client, User
+from pluginhost.inputs.forward.options import Client, User
 from pluginhost.inputs.port import Context
 from pluginhost.metrics import Registry
 from pluginhost.options import Duration, Secret, build, parse

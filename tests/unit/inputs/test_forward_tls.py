@@ -12,7 +12,7 @@ from certificates import Authority
 from forward_doors import ack, connect, door, ended, frame, introduce, read, run, until
 
 from pluginhost import tls as tls_module
-from pluginhost.inputs import forward_peer
+from pluginhost.inputs.forward import peer
 from pluginhost.inputs.forward import Forward, ForwardOptions
 from pluginhost.inputs.port import Context, Receipt
 from pluginhost.metrics import Registry
@@ -200,8 +200,8 @@ def talk(address, context, said):
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @run
 async def test_the_answer_before_a_close_arrives_whatever_is_still_being_sent(authority, server, version, monkeypatch):
-    monkeypatch.setattr(forward_peer, "_SILENCE", 0.5)  # the sender may be held up, by this test's own machine
-    monkeypatch.setattr(forward_peer, "_LINGER", 20.0)
+    monkeypatch.setattr(peer, "_SILENCE", 0.5)  # the sender may be held up, by this test's own machine
+    monkeypatch.setattr(peer, "_LINGER", 20.0)
     async with door(tls=serving(server), chunk_size_limit=Size(1000)) as (made, journal, counts):
         said = frame(1) + b"\x93\xa1t\xc6\x01\x00\x00\x00" + bytes(1 << 20)  # a good frame, and one that is too large
         heard = await asyncio.to_thread(talk, made.address, trusting(authority, version=version), said)

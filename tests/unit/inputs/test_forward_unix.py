@@ -10,7 +10,7 @@ import pytest
 from forward_doors import ack, connect, door, ended, frame, introduce, read, run
 
 from pluginhost.inputs.forward import Forward, ForwardOptions
-from pluginhost.inputs.forward_options import Client
+from pluginhost.inputs.forward.options import Client
 from pluginhost.inputs.port import Context
 from pluginhost.metrics import Registry
 from pluginhost.options import Secret

@@ -150,7 +150,7 @@ def test_a_poison_loop_ends():
 
 
 def test_the_memory_for_poison_is_bounded(monkeypatch):
-    monkeypatch.setattr("pluginhost.inputs.http._REMEMBERED", 2)
+    monkeypatch.setattr("pluginhost.inputs.http.input._REMEMBERED", 2)
 
     async def test(door, host):
         for body in (b"one", b"two", b"three", b"one"):

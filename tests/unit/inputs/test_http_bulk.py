@@ -11,7 +11,7 @@ import pytest
 from http_families import ask, with_door
 
 from pluginhost.inputs.access import Key
-from pluginhost.inputs.paths import bulk as paths
+from pluginhost.inputs.http.paths import bulk as paths
 from pluginhost.options import Secret, Size
 from pluginhost.problem import Busy
 

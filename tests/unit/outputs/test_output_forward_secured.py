@@ -13,7 +13,7 @@ from certificates import Authority
 from forward_doors import door, run, until
 
 from pluginhost import tls as tls_module
-from pluginhost.inputs.forward_options import User
+from pluginhost.inputs.forward.options import User
 from pluginhost.metrics import Registry
 from pluginhost.options import Duration, Secret, build, parse
 from pluginhost.outputs.forward import Forward
