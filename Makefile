@@ -55,7 +55,7 @@ lock:
 # index into the same cache.
 system:
 	@missing=; \
-	for pair in java:openjdk-17-jdk-headless javac:openjdk-17-jdk-headless mvn:maven node:nodejs npm:npm strace:strace cc:gcc go:golang-go; do \
+	for pair in java:openjdk-17-jdk-headless javac:openjdk-17-jdk-headless mvn:maven node:nodejs npm:npm strace:strace cc:gcc go:golang-go openssl:openssl curl:curl; do \
 	  command -v $${pair%%:*} > /dev/null || missing="$$missing $${pair##*:}"; \
 	done; \
 	test -e /usr/include/stdio.h || missing="$$missing libc6-dev"; \
