@@ -37,7 +37,7 @@ DOOR = ("chunks", "records", "bytes", "loops", "duplicates")
 _PATIENCE = 1.0  # seconds for what the database is asked
 _TICK, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 _REFUSALS = ("unreadable", "too_large", "unauthorized", "busy", "slow", "garbage", "poison", "refused", "junk", "stray", "bad_time",
-             "bad_option", "half_frames", "busy_timeouts", "handshakes_failed", "tls_failed")  # fmt: skip
+             "bad_option", "half_frames", "busy_timeouts", "evicted", "forbidden", "handshakes_failed", "tls_failed")  # fmt: skip
 _FAILURES = {"failures": "unreachable", "retried": "retried", "refused": "refused", "expired": "expired"}
 _SENT = ("bytes", "request_bytes", "frame_bytes")  # what outputs call the bytes they sent
 _COUNTED = {"pluginhost_journal_rows_total": ("journal", "rows"), "pluginhost_journal_records_total": ("journal", "records"),

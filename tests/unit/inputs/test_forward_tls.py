@@ -12,8 +12,7 @@ from certificates import Authority
 from forward_doors import ack, connect, door, ended, frame, introduce, read, run, until
 
 from pluginhost import tls as tls_module
-from pluginhost.inputs.forward import peer
-from pluginhost.inputs.forward import Forward, ForwardOptions
+from pluginhost.inputs.forward import Forward, ForwardOptions, peer
 from pluginhost.inputs.port import Context, Receipt
 from pluginhost.metrics import Registry
 from pluginhost.options import Duration, Secret, Size

@@ -11,7 +11,7 @@ from ....wire.bodies import decode_body
 from ....wire.chunk import Chunk
 from ..visit import Door, Visit, said
 
-__all__ = ["Ingest", "probe", "read_chunk", "tag_of"]
+__all__ = ["Ingest", "probe", "read_chunk", "tag_of", "taken"]
 
 
 class Ingest:
@@ -26,12 +26,14 @@ class Ingest:
         return [web.post("/", self._take), *(route for path in paths for route in (web.post(path, self._take), web.get(path, probe)))]
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
-        return await self._door.visited(request, self._taken)
+        return await self._door.visited(request, functools.partial(taken, self._door))
 
-    async def _taken(self, visit: Visit) -> web.Response:
-        chunk = await read_chunk(self._door, visit)
-        await visit.keep(chunk)
-        return await visit.answer(said(200, accepted=chunk.count, **({"rejected": len(chunk.rejected)} if chunk.rejected else {})))
+
+async def taken(door: Door, visit: Visit) -> web.Response:
+    """The records of a request made durable, and answered with their counts."""
+    chunk = await read_chunk(door, visit)
+    await visit.keep(chunk)
+    return await visit.answer(said(200, accepted=chunk.count, **({"rejected": len(chunk.rejected)} if chunk.rejected else {})))
 
 
 async def probe(_: web.Request) -> web.Response:

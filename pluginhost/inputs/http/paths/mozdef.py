@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 from aiohttp import web
 
-from ..visit import Door, Visit, said
-from .ingest import probe, read_chunk
+from ..visit import Door
+from .ingest import probe, taken
 
 __all__ = ["Mozdef"]
 
@@ -23,9 +25,4 @@ class Mozdef:
         return [*takes, web.get("/status", probe)]
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
-        return await self._door.visited(request, self._taken)
-
-    async def _taken(self, visit: Visit) -> web.Response:
-        chunk = await read_chunk(self._door, visit)
-        await visit.keep(chunk)
-        return await visit.answer(said(200, accepted=chunk.count, **({"rejected": len(chunk.rejected)} if chunk.rejected else {})))
+        return await self._door.visited(request, functools.partial(taken, self._door))
