@@ -13,7 +13,6 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,6 +22,7 @@ from ...options import Duration, Size, doc
 from ...problem import Busy, Problem
 from ...wire.bodies import TOO_LARGE, Limits, Unreadable, decode_body
 from ...wire.chunk import Chunk, Columns, Rejection
+from ...wire.lines import Form, messages
 from ..once import Once
 from ..port import Context
 from .finding import elsewhere, folders, found, shown, tag_of
@@ -48,7 +48,7 @@ class FilesOptions(msgspec.Struct, frozen=True, kw_only=True):
     tag: Annotated[str, doc("tag of the records; `{file}` is the file's name without its suffix", min_length=1)] = "files.{file}"
     start: Annotated[Literal["end", "beginning"], doc("where files begin that are there when a pattern is first looked for")] = "end"
     format: Annotated[
-        Literal["auto", "lines", "json"],
+        Form,
         doc("`auto`: a line that is a JSON object is a record, any other a message; `lines`: each is a message; `json`: only objects"),
     ] = "auto"
     max_line: Annotated[Size, doc("most bytes of a line; a longer one is a dead letter", ge=1024, le=64 << 20)] = Size(1 << 20)
@@ -193,7 +193,7 @@ class Files:
         if piece.cut:
             return Chunk(tag, "line", piece.body, piece.body, Columns.of([]), rejected=(Rejection(TOO_LARGE, 0, len(piece.body)),))
         kind = self.options.format
-        body = b"".join(_messages(piece.body)) if kind == "lines" else legible(piece.body)
+        body = b"\n".join(messages(piece.body.split(b"\n"))) if kind == "lines" else legible(piece.body)
         try:
             return decode_body(body, content_type=_KINDS[kind], tag=tag, limits=self._limits)
         except Unreadable as error:
@@ -338,12 +338,6 @@ def _position(entry: Entry, chunk_id: bytes) -> int | None:
     except msgspec.MsgspecError:
         return None
     return end if serial == entry.serial else None
-
-
-def _messages(body: bytes) -> Iterator[bytes]:
-    for line in body.split(b"\n"):
-        if text := line.removesuffix(b"\r"):
-            yield msgspec.json.encode({"message": text.decode("utf-8", "backslashreplace")}) + b"\n"
 
 
 def _changed(path: str) -> int:
