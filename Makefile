@@ -1,6 +1,7 @@
 # make demo   see it work, in half a minute, nothing else needed than Python 3.11+
 # make run    run the sidecar on ./pluginhost.yaml, or on safe defaults
-# make test   every test; starts a real Elasticsearch and real clients by itself
+# make test   the everyday tests: all parts, whole sidecars, real clients, faults
+# make servers  the tests beside real servers, which they start by themselves: Elasticsearch, OpenSearch, PostgreSQL, Kafka, RabbitMQ
 # make check  lint, types, import contract
 # make bench  what records cost, beside peers from the package index; the longer ones run alone: benchmarks/README.md
 # make soak   kill -9 under load, ROUNDS times; power cuts, 120 times; 3,000 reloads
@@ -9,7 +10,7 @@ ROUNDS ?= 200
 SEED ?= 1
 BIN := .venv/bin
 
-.PHONY: demo run check test bench soak docs protos lock system clean
+.PHONY: demo run check test servers bench soak docs protos lock system clean
 
 demo: .venv/core
 	@$(BIN)/pluginhost demo
@@ -23,7 +24,10 @@ check: .venv/dev
 	$(BIN)/lint-imports --no-logo
 
 test: .venv/dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not servers"
+
+servers: .venv/dev
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m servers
 
 bench: .venv/dev
 	for one in unwanted firing pipeline mappings peers_logprep peers_elastalert loopback; do $(BIN)/python benchmarks/$$one.py || exit; done

@@ -130,7 +130,10 @@ def unused_port() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Parallel runs keep the servers' tests in one process, so that each server is started once."""
+    """All are marked as what they are; parallel runs keep those of a server in one process, so that it is started once."""
     for item in items:
-        if item.path.parent == Path(__file__).parent and item.get_closest_marker("xdist_group") is None:
+        if item.path.parent != Path(__file__).parent:
+            continue
+        item.add_marker(pytest.mark.servers)
+        if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group("servers"))

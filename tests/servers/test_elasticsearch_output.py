@@ -14,8 +14,6 @@ from pluginhost.outputs.port import DONE, Dead, Outgoing, Retry, Unavailable
 from pluginhost.outputs.search import SearchOutput
 from pluginhost.problem import Problem
 
-pytestmark = pytest.mark.servers
-
 
 @asynchronous
 async def test_a_template_that_went_missing_is_put_again(elasticsearch_url):

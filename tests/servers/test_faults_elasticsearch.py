@@ -13,7 +13,6 @@ from proxies import Answer, Gate, Line, Request
 from sidecars import until
 from streams import api, documents, stream
 
-pytestmark = pytest.mark.servers
 EVERY = '''
 from pluginhost import Alert, analyzer
 

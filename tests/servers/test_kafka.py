@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from receivers import HttpReceiver
 from sidecars import free_port, until
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("brokers")]
+pytestmark = pytest.mark.xdist_group("brokers")
 
 TENTH = '''
 from pluginhost import Alert, Event, SlidingCount, analyzer

@@ -17,8 +17,6 @@ from pluginhost.events.fields import Document
 from pluginhost.match import parse
 from pluginhost.problem import Problem
 
-pytestmark = pytest.mark.servers
-
 INDEX = "match-lucene"
 MAPPING = {
     "message": {"type": "text"},

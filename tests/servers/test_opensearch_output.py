@@ -9,7 +9,7 @@ from search_peers import Peer, asynchronous, call, outgoing
 
 from pluginhost.outputs.port import DONE, Unavailable
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("opensearch")]
+pytestmark = pytest.mark.xdist_group("opensearch")
 
 
 @asynchronous

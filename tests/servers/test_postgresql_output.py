@@ -19,7 +19,7 @@ from pluginhost.outputs.postgresql import Postgresql
 from pluginhost.problem import Problem
 from pluginhost.tls import Calling
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("postgresql")]
+pytestmark = pytest.mark.xdist_group("postgresql")
 
 
 class Peer:

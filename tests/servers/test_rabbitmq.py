@@ -18,7 +18,7 @@ from brokers import taken
 from receivers import HttpReceiver
 from sidecars import free_port, until
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("brokers")]
+pytestmark = pytest.mark.xdist_group("brokers")
 
 EACH = '''
 from pluginhost import Alert, analyzer

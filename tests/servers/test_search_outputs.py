@@ -13,8 +13,6 @@ from pluginhost.alerts.template import alerts_template, mapped_type
 from pluginhost.options import Duration, Size
 from pluginhost.outputs.port import DONE, Dead, Outgoing, Retry, Unavailable
 
-pytestmark = pytest.mark.servers
-
 
 @asynchronous
 async def test_an_alert_is_created_once_and_a_resend_meets_it(cluster):
