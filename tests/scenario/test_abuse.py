@@ -108,9 +108,10 @@ def attacked(sidecar, tmp_path):
     authority = Authority(tmp_path / "tls")
     one = sidecar()
     (one.analyzers / "counts.py").write_text(COUNTS)
-    doors = {"forward": one.forward, "http": one.http, "grpc": free_port(), "https": free_port()}
+    doors = {"forward": one.forward, "http": one.http, "grpc": free_port(), "https": free_port(), "tcp": free_port()}
     one.config["inputs"][1]["token"] = TOKEN
     one.config["inputs"] += [
+        {"type": "tcp", "port": doors["tcp"], "format": "json"},
         {"type": "grpc", "port": doors["grpc"], "token": TOKEN},
         {"type": "http", "name": "https", "port": doors["https"], "tls": {**authority.issue("server"), "client_ca": str(authority.ca)}},
     ]
@@ -142,6 +143,7 @@ def bad_bytes(one, doors):
     bad = [(doors["forward"], data) for data in bad_frames(220)]
     bad += [(doors["http"], data) for data in bad_requests(220)]
     bad += [(doors["grpc"], data) for data in bad_streams(80)] + [(doors["https"], data) for data in bad_requests(30, seed=4)]
+    bad += [(doors["tcp"], data) for data in [*bad_requests(20, seed=5), *bad_frames(20, seed=6), *bad_streams(20, seed=7)]]
     assert len(bad) >= 500
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda one: talk(*one), bad))
@@ -149,7 +151,7 @@ def bad_bytes(one, doors):
 
 def silence(one, doors):
     """Ten thousand connections that say nothing."""
-    with Idle([doors["forward"], doors["http"], doors["grpc"], doors["https"]], IDLE) as idle:
+    with Idle([doors[name] for name in ("forward", "http", "grpc", "https", "tcp")], IDLE) as idle:
         assert idle.held == IDLE
 
 
@@ -226,5 +228,5 @@ def test_a_good_client_is_served_whatever_others_do_and_memory_comes_back(attack
     assert counts["input.http"]["unauthorized"] >= 100
     assert counts["input.grpc"]["unauthorized"] == 100
     assert counts["input.https"]["tls_failed"] >= 60
-    assert sum(counts[f"input.{door}"]["evicted"] for door in ("http", "https", "forward")) > 5_000
+    assert sum(counts[f"input.{door}"]["evicted"] for door in ("http", "https", "forward", "tcp")) > 5_000
     assert [worker["restarts"] for name, worker in counts.items() if name.startswith("worker.")] == [0]
