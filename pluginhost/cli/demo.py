@@ -37,6 +37,7 @@ _NEXT = (
 )
 _WITH_TIME, _WITH_ID = 90, 104  # characters that make room for them beside the headlines of the analyzers that come along
 _SHOWN = 10  # of each kind of mistake
+_TOLD = threading.Event()  # to stop
 _Alerts = Counter[tuple[str, int]]
 """How many alerts by analyzer and time of the record, in ns."""
 
@@ -57,7 +58,7 @@ class _Progress(NamedTuple):
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep configuration, data and log in this new folder.")
 def command(records: int, seed: int, rate: float, keep: Path | None) -> None:
     """Show it at work: start a sidecar, send it made-up logs with attacks among them, and compare what it finds."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     try:
         with _folder(keep) as folder:
@@ -78,7 +79,14 @@ def command(records: int, seed: int, rate: float, keep: Path | None) -> None:
 
 
 def _interrupted(*_: object) -> NoReturn:
+    _TOLD.set()
     raise KeyboardInterrupt
+
+
+def _unless_interrupted() -> None:
+    """Raises what was raised before where nobody could hear it: a finaliser swallows whatever is raised while it runs."""
+    if _TOLD.is_set():
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
@@ -155,6 +163,7 @@ def _send(child: Child, screen: Screen, items: list[Item], to: tuple[str, int], 
                 child.alive(moment=1.0)
                 raise Ended(f"record {done:,} could not be sent: {sender.last_error}", child.tail())
             screen.moved("sending", done)
+            _unless_interrupted()
             if rate and (ahead := began + done / rate - time.monotonic()) > 0.01:
                 time.sleep(ahead)
 
@@ -163,6 +172,7 @@ def _analysed(child: Child, screen: Screen, sent: int) -> _Progress:
     """How far the records got: all of them, or as far as they went before nothing moved any more."""
     for progress in child.looks(lambda: _progress(child), _PATIENCE):
         screen.moved("analysing", progress.analysed)
+        _unless_interrupted()
         if progress.accepted >= sent and not progress.behind:
             break
     return progress

@@ -81,6 +81,25 @@ def test_an_interruption_stops_the_sidecar_and_cleans_up(tmp_path, by):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_interruption_that_a_finaliser_swallowed_is_heard_all_the_same(tmp_path):
+    swallowed = (
+        "import os, signal, sys, threading\n"
+        "from pluginhost.cli import demo, main\n"
+        "class Finaliser:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "send = demo._send\n"
+        "def sending(*given):\n"
+        "    Finaliser()\n"
+        "    send(*given)\n"
+        "demo._send = sending\n"
+        "sys.unraisablehook = lambda _: None\n"
+        "main(['demo', '--rate', '50'])\n"
+    )
+    run = subprocess.run([sys.executable, "-c", swallowed], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (run.returncode, run.stderr) == (130, "interrupted; the sidecar is stopped\n")
+
+
 def test_what_is_missing_is_told(capsys):
     second = 10**9
     expected = Counter({("a", 1 * second): 1, ("a", 2 * second): 1, ("b", 3 * second): 1})
