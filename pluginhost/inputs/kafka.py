@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import secrets
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -68,9 +69,10 @@ class Kafka:
         library, config = package("confluent_kafka", "kafka"), _config(options, context)
         made(library.Consumer, config, self._say).close()  # so that what cannot be is told at once
         config |= {"error_cb": self._trouble, "on_commit": self._committed}
+        self._life = secrets.token_hex(4)
         self._member = Member(library, lambda: made(library.Consumer, config, self._say), options.topics, start=options.start,
-                              batch=options.batch, mark=_mark(context), counts=self._counts, keep=self._submit, last=context.last,
-                              say=self._say)  # fmt: skip
+                              batch=options.batch, mark=_mark(context), life=self._life, counts=self._counts, keep=self._submit,
+                              last=context.last, say=self._say)  # fmt: skip
 
     async def start(self) -> None:
         """Begins to read. A broker that cannot be reached is tried again for as long as it takes."""
@@ -101,9 +103,10 @@ class Kafka:
                 self._counts["unreadable"] += portion.unreadable
 
     async def _accepted(self, chunk: Chunk, share: Share) -> bool:
+        named = msgspec.structs.replace(chunk, chunk_id=chunk.chunk_id + f"@{self._life}".encode())
         while True:
             try:
-                await self._context.accept(chunk, source=share.source)
+                await self._context.accept(named, source=share.source)
             except Busy as busy:
                 self._counts["busy"] += 1
                 left = busy.retry_after

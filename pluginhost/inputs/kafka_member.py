@@ -42,16 +42,21 @@ class Share:
 
 
 _Partition = tuple[str, int]
+_Known = tuple[int, str]  # the next offset, and the life of the process that made the row before it
 
 
 class Member:
-    """`connect` makes the library's consumer, `keep` takes a round, `last` names the newest offsets the journal holds of a source."""
+    """`connect` makes the library's consumer, `keep` takes a round, `last` names the newest offsets the journal holds of a source.
 
-    def __init__(self, library: Any, connect: Callable[[], Any], topics: Sequence[str], *, start: str, batch: int, mark: str,
+    The names end with the `life` of the process that made the row: by it offsets are told apart that were read twice because an operator
+    wanted it.
+    """
+
+    def __init__(self, library: Any, connect: Callable[[], Any], topics: Sequence[str], *, start: str, batch: int, mark: str, life: str,
                  counts: Counts, keep: Callable[[Sequence[Share]], Future[None]], last: Callable[[str], bytes | None],
                  say: Callable[[str, str], None]) -> None:  # fmt: skip
         self._library, self._connect, self._topics, self._start, self._batch = library, connect, list(topics), start, batch
-        self._mark, self._counts, self._keep, self._last, self._say = mark, counts, keep, last, say
+        self._mark, self._life, self._counts, self._keep, self._last, self._say = mark, life, counts, keep, last, say
         self._thread = threading.Thread(target=self._run, name="kafka", daemon=True)  # a broker that hangs must not hold up the end
         self._stopping, self._until = threading.Event(), 0.0
         self._leave = threading.Event()
@@ -169,11 +174,11 @@ class Member:
         due = [at for at in partitions if at in self._held and self._held[at] != self._committed.get(at)]
         if not due:
             return
-        self._committing(consumer, [self._offset(at, self._held[at], self._held[at]) for at in due], asynchronous=asynchronous)
+        self._committing(consumer, [self._offset(at, self._held[at], self._known(at)) for at in due], asynchronous=asynchronous)
 
-    def _offset(self, at: _Partition, offset: int, known: int) -> Any:
+    def _offset(self, at: _Partition, offset: int, known: _Known) -> Any:
         """An offset to commit, and what the journal knew by then: if it knows of something newer later, that came behind this commit."""
-        return self._library.TopicPartition(*at, offset, metadata=f"{self._mark} {known}")
+        return self._library.TopicPartition(*at, offset, metadata=f"{self._mark} {known[0]}@{known[1]}")
 
     def _committing(self, consumer: Any, offsets: list[Any], *, asynchronous: bool) -> None:
         self._committed |= {(one.topic, one.partition): one.offset for one in offsets}
@@ -205,13 +210,14 @@ class Member:
             self._committing(consumer, fresh, asynchronous=False)
         consumer.assign(starts)
 
-    def _begun(self, consumer: Any, found: Any, known: int) -> tuple[bool, int]:
+    def _begun(self, consumer: Any, found: Any, newest: _Known) -> tuple[bool, int]:
         """Whether the group's offset of a partition is our own, and where to begin: there, and behind what was made durable since.
 
         An offset that somebody else set is obeyed, be it another member's or that of an operator who wants records read again.
         """
         mark, _, then = (found.metadata or "").rpartition(" ")
-        if found.offset >= 0 and not (mark == self._mark and known > found.offset and then != str(known)):
+        known, life = newest
+        if found.offset >= 0 and not (mark == self._mark and known > found.offset and then != f"{known}@{life}"):
             return mark == self._mark, found.offset
         low, high = consumer.get_watermark_offsets(self._library.TopicPartition(found.topic, found.partition), timeout=_ASKING)
         if found.offset < 0:
@@ -221,12 +227,13 @@ class Member:
         self._counts["skipped"] += known - found.offset
         return True, known
 
-    def _known(self, at: _Partition) -> int:
+    def _known(self, at: _Partition) -> _Known:
         """The next offset by what this process kept, or else by the journal of the one before; 0 if neither knows."""
         if at in self._held:
-            return self._held[at]
-        last = (self._last(_source(at)) or b"").rpartition(b"-")[2]
-        return int(last) + 1 if last.isdigit() else 0
+            return self._held[at], self._life
+        span, _, life = (self._last(_source(at)) or b"").decode("ascii", "replace").partition("@")
+        last = span.rpartition("-")[2]
+        return (int(last) + 1, life) if last.isdecimal() else (0, "")
 
     def _revoked(self, consumer: Any, partitions: list[Any]) -> None:
         """Others want them: what was handed over is finished and committed before they are let go."""

@@ -64,6 +64,7 @@ def test_each_ack_follows_the_sync_of_its_chunk(sidecar, sync):
 def test_a_chunk_is_not_acknowledged_while_the_journal_cannot_be_written(sidecar):
     """The disk is full: nothing is acknowledged, the sidecar lives, and goes on when there is room."""
     one = sidecar()
+    one.config["inputs"][0]["busy_timeout"] = "1s"
     one.start()
     Sender(one.forward).send([{"seq": 0, "pad": "x" * 1_000_000}])
     (segment,) = (one.data / "journal").glob("*.journal")
