@@ -1,7 +1,8 @@
 # make demo   see it work, in half a minute, nothing else needed than Python 3.11+
 # make run    run the sidecar on ./pluginhost.yaml, or on safe defaults
-# make test   the everyday tests: all parts, whole sidecars, real clients, faults
-# make servers  the tests beside real servers, which they start by themselves: Elasticsearch, OpenSearch, PostgreSQL, Kafka, RabbitMQ
+# make test   the everyday tests: all parts, whole sidecars, faults, attacks
+# make peers  the tests with real peers, which they start by themselves: servers (Elasticsearch, OpenSearch, PostgreSQL, Kafka, RabbitMQ) and
+#             clients (loggers of four languages, OpenTelemetry, syslog-ng, rsyslog …)
 # make check  lint, types, import contract
 # make bench  what records cost, beside peers from the package index; the longer ones run alone: benchmarks/README.md
 # make soak   kill -9 under load, ROUNDS times; power cuts, 120 times; 3,000 reloads
@@ -10,7 +11,7 @@ ROUNDS ?= 200
 SEED ?= 1
 BIN := .venv/bin
 
-.PHONY: demo run check test servers bench soak docs protos lock system clean
+.PHONY: demo run check test peers bench soak docs protos lock system clean
 
 demo: .venv/core
 	@$(BIN)/pluginhost demo
@@ -24,10 +25,10 @@ check: .venv/dev
 	$(BIN)/lint-imports --no-logo
 
 test: .venv/dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not servers"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not servers and not clients"
 
-servers: .venv/dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m servers
+peers: .venv/dev
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "servers or clients"
 
 bench: .venv/dev
 	for one in unwanted firing pipeline mappings peers_logprep peers_elastalert loopback; do $(BIN)/python benchmarks/$$one.py || exit; done
