@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from pathlib import Path
 
 from pluginhost.inputs.files.input import Files, FilesOptions
@@ -53,6 +54,9 @@ class Journal:
         given = {"start": "beginning", "poll": Duration(0.1), "rotate_wait": Duration(0.2), **options}
         context = Context("f", self.accept, self.registry, last=self.last, folder=self.folder)
         made = Files(FilesOptions(paths=tuple(map(str, paths)), **given), context)
+        threads = _Threads()
+        made._scan = threads.of_it(made._scan, frozenset())
+        made._book.save = threads.of_it(lambda *given: type(made._book).save(made._book, *given), None)
         await made.start()
         try:
             yield made
@@ -60,7 +64,26 @@ class Journal:
             if kill:
                 made._save = _nothing
                 made._task.cancel()
+                await asyncio.to_thread(threads.end)
             await made.drain(5)
+
+
+class _Threads:
+    """What a process does in threads: a killed one's do nothing any more, while in this test's process they would go on."""
+
+    def __init__(self):
+        self._at_work, self._dead = threading.Lock(), False
+
+    def of_it(self, work, nothing):
+        def alive(*given):
+            with self._at_work:
+                return nothing if self._dead else work(*given)
+
+        return alive
+
+    def end(self):
+        with self._at_work:
+            self._dead = True
 
 
 async def _nothing():

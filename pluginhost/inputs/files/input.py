@@ -99,9 +99,9 @@ class Files:
                 await asyncio.wait([self._task])
         await self._waker.close()
         await self._save()
-        for source in self._sources.values():
+        sources, self._sources = self._sources, {}  # a look that was cut off may still be under way in its thread
+        for source in sources.values():
             source.close()
-        self._sources.clear()
 
     # --- the loop
 
@@ -313,7 +313,7 @@ class Files:
 
     async def _save(self) -> bool:
         self._saved = time.monotonic()
-        open_now = {source.entry.serial for source in self._sources.values() if source.entry}
+        open_now = {source.entry.serial for source in list(self._sources.values()) if source.entry}
         try:
             await asyncio.to_thread(self._book.save, open_now)
         except OSError as error:
