@@ -26,7 +26,12 @@ Key = tuple[str, str, str, bytes]  # input, peer, tag, id
 
 
 class Way(Protocol):
-    """The way a chunk came in. One that also has a true `first` comes for the first time, by its peer's word: it is no copy of anything."""
+    """The way a chunk came in."""
+
+    @property
+    def first(self) -> bool:
+        """Whether it comes for the first time, by its peer's word: then it is no copy of anything."""
+        ...
 
     @property
     def lost(self) -> bool:
@@ -60,7 +65,7 @@ class Duplicates:
     async def once(self, key: Key, way: Way, store: Callable[[], Awaitable[int]]) -> int:
         """The offset of the chunk: of its first copy if this is another, else what `store` gives."""
         short = _hashed(key)
-        while not getattr(way, "first", False) and (known := self._copied(short)) is not None:
+        while not way.first and (known := self._copied(short)) is not None:
             known.way = way  # now it is this line's answer that counts
             if (offset := await asyncio.shield(known.stored)) is not None:
                 self._counts["duplicates"] += 1

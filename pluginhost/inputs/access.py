@@ -21,7 +21,7 @@ from ..options import Secret, doc
 from ..problem import Problem
 from ..tls import Serving
 
-__all__ = ["Access", "Caller", "Key", "Offer", "inside", "knows", "loopback", "networks"]
+__all__ = ["Access", "Caller", "Key", "Offer", "inside", "knows", "loopback", "networks", "refuse_strangers"]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -68,14 +68,8 @@ class Access:
 
     def __init__(self, name: str, bind: str, *, token: Secret | None = None, keys: Sequence[Key] = (), tls: Serving | None = None,
                  allowed: bool = False) -> None:  # fmt: skip
-        asked = bool(token or keys or (tls and tls.client_ca))
-        if not (asked or allowed or loopback(bind)):
-            raise Problem(
-                "input.unauthenticated",
-                f"input {name} listens on {bind} and asks nobody who they are: whoever reaches it may send records",
-                todo="set `token`, `keys` or `tls` with `client_ca`, or `bind: 127.0.0.1`; if the network keeps strangers out, "
-                "`allow_unauthenticated: true`",
-            )
+        if not (token or keys or (tls and tls.client_ca) or allowed):
+            refuse_strangers(name, bind, "`token`, `keys`")
         self._rules = [_Rule(Caller("token"), token, "", ()), *map(_rule, keys)] if token else list(map(_rule, keys))
         for key in keys:
             if not (key.token or key.certificate):
@@ -92,6 +86,17 @@ class Access:
         offers = _offers(offer)
         known = [rule for rule in self._rules if _knows(rule.token, offers)]  # all are compared, whatever is found
         return next((rule.caller for rule in known if _fits(rule, offer)), None)
+
+
+def refuse_strangers(name: str, bind: str, ways: str) -> None:
+    """Raises a `Problem` unless only this machine reaches the door; `ways` are options by which it could ask who they are, beside TLS."""
+    if not loopback(bind):
+        raise Problem(
+            "input.unauthenticated",
+            f"input {name} listens on {bind} and asks nobody who they are: whoever reaches it may send records",
+            todo=f"set {ways} or `tls` with `client_ca`, or `bind: 127.0.0.1`; if the network keeps strangers out, "
+            "`allow_unauthenticated: true`",
+        )
 
 
 def knows(token: str | None, *, authorization: str = "", key: str = "") -> bool:

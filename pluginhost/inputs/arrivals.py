@@ -12,10 +12,15 @@ import ssl
 from collections.abc import Callable, MutableMapping
 from typing import cast
 
-__all__ = ["Arrival", "Arrivals"]
+__all__ = ["Arrival", "Arrivals", "written"]
 
 _GOODBYE = 1.0  # seconds that a peer gets to answer our close_notify
 _Full = Callable[[asyncio.Transport], object]
+
+
+def written(host: str, port: int) -> str:
+    """An address as people write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class Arrivals:

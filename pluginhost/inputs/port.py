@@ -24,6 +24,11 @@ class Way(Protocol):
     """How a chunk came in, as far as its answer is concerned."""
 
     @property
+    def first(self) -> bool:
+        """Whether it comes for the first time, by its peer's word: then it is no copy of anything."""
+        ...
+
+    @property
     def lost(self) -> bool:
         """Whether the peer may never have seen the answer, so that it will send the chunk again."""
         ...
@@ -45,6 +50,7 @@ class Carried:
     """
 
     __slots__ = ("line", "written")
+    first = False  # most protocols do not tell
 
     def __init__(self, line: Line) -> None:
         self.line, self.written = line, False

@@ -20,7 +20,7 @@ from ..tls import Serving, serving_context
 from ..wire.lines import Form, Lines, chunk_of
 from ..wire.sieve import Limits
 from .access import Access, inside, networks
-from .arrivals import Arrival, Arrivals
+from .arrivals import Arrival, Arrivals, written
 from .once import Once
 from .port import Context
 
@@ -72,8 +72,7 @@ class Tcp:
         except OSError as error:
             raise Problem("input.address", f"cannot listen on {self.address}: {error.strerror or error}") from None
         self._server.append(server)
-        host, port = server.sockets[0].getsockname()[:2]
-        self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.address = written(*server.sockets[0].getsockname()[:2])
 
     async def drain(self, grace: float) -> None:
         """Reads no more, makes durable what was read, closes; what is not durable after `grace` seconds is lost, and said so."""

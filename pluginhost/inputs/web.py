@@ -17,7 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from ..metrics import Counts
 from ..problem import Problem
 from ..tls import Serving, serving_context
-from .arrivals import Arrival, Arrivals
+from .arrivals import Arrival, Arrivals, written
 from .once import Once
 from .port import Line
 
@@ -53,8 +53,7 @@ class Listener:
         except OSError as error:
             await self._runner.cleanup()
             raise Problem("input.address", f"cannot listen on {self.address}: {error.strerror or error}") from None
-        host, port = self._listener.sockets[0].getsockname()[:2]
-        self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.address = written(*self._listener.sockets[0].getsockname()[:2])
 
     async def stop(self, grace: float) -> None:
         """Takes no new connection, lets requests that are at work end, then closes; within `grace` seconds."""

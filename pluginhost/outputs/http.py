@@ -21,8 +21,8 @@ from ..options import Duration, Secret, Size, doc
 from ..problem import Problem, printable
 from ..tls import Calling, client_context
 from .lines import line
-from .parts import Part, Refused, in_parts, settled
-from .port import DONE, Context, Dead, Outcome, Outgoing, Unavailable
+from .parts import Part, Refused, in_parts, made_of, settled
+from .port import DONE, Context, Outcome, Outgoing, Unavailable
 
 __all__ = ["Http"]
 
@@ -74,13 +74,11 @@ class Http:
     async def deliver(self, alerts: Sequence[Outgoing]) -> Sequence[Outcome]:
         """Posts the batch. What the peer refuses for good is dead; its neighbours get through."""
         outcomes: dict[str, Outcome] = {}
-        parts = []
-        for alert in alerts:
-            try:
-                parts.append(Part(alert, line(alert, self._options.what, self._hostname, self._clock(), original=True)))
-            except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-                outcomes[alert.id] = Dead(f"not a document: {error}")
+        parts = made_of(alerts, self._made, outcomes)
         return settled(alerts, outcomes | await in_parts(parts, self._send, self._options.batch_bytes))
+
+    def _made(self, alert: Outgoing) -> Part:
+        return Part(alert, line(alert, self._options.what, self._hostname, self._clock(), original=True))
 
     async def close(self) -> None:
         """Lets go of the connections."""

@@ -18,7 +18,7 @@ from ..brokers import Sasl, kafka_settings, made, package
 from ..options import Duration, doc
 from ..tls import Calling
 from .lines import line
-from .parts import Part, settled
+from .parts import Part, made_of, settled
 from .port import DONE, Context, Dead, Outcome, Outgoing, Retry, Unavailable
 
 __all__ = ["Kafka"]
@@ -84,6 +84,9 @@ class Kafka:
         """Produces the batch and waits for what comes of each. What was refused in company is sent once more, alone."""
         return await asyncio.to_thread(self._delivered, alerts)
 
+    def _made(self, alert: Outgoing) -> Part:
+        return Part(alert, line(alert, self._options.what, self._hostname, self._clock())[:-1])
+
     async def close(self) -> None:
         """Waits a little for what is on its way, and drops the rest: it is in the outbox still."""
         self._closing = True
@@ -99,12 +102,7 @@ class Kafka:
 
     def _delivered(self, alerts: Sequence[Outgoing]) -> Sequence[Outcome]:
         outcomes: dict[str, Outcome] = {}
-        parts = []
-        for alert in alerts:
-            try:
-                parts.append(Part(alert, line(alert, self._options.what, self._hostname, self._clock())[:-1]))
-            except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-                outcomes[alert.id] = Dead(f"not a document: {error}")
+        parts = made_of(alerts, self._made, outcomes)
         told = self._produced(parts)
         for part in parts:
             answer = told[part.alert.id]

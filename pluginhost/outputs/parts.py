@@ -5,14 +5,14 @@ For outputs whose peer takes many alerts in one request. What one request means 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from .port import DONE, Dead, Outcome, Outgoing, Retry, Unavailable
 
-__all__ = ["Part", "Refused", "in_parts", "settled"]
+__all__ = ["Part", "Refused", "in_parts", "made_of", "settled"]
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -27,6 +27,19 @@ class Refused(Exception):
 
 
 _Part = TypeVar("_Part", bound=Part)
+
+
+def made_of(alerts: Iterable[Outgoing], make: Callable[[Outgoing], _Part], outcomes: dict[str, Outcome]) -> list[_Part]:
+    """What `make` gives for each alert that has no outcome yet; one of which nothing can be made gets its outcome here: it is dead."""
+    parts = []
+    for alert in alerts:
+        if alert.id in outcomes:
+            continue
+        try:
+            parts.append(make(alert))
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            outcomes[alert.id] = Dead(f"not a document: {error}")
+    return parts
 
 
 async def in_parts(

@@ -17,8 +17,8 @@ import msgspec
 from ..options import Duration, Secret, Size, doc
 from ..problem import Problem, printable
 from ..tls import Calling
-from .parts import Refused, in_parts, settled
-from .port import DONE, Context, Dead, Outcome, Outgoing, Unavailable
+from .parts import Refused, in_parts, made_of, settled
+from .port import DONE, Context, Outcome, Outgoing, Unavailable
 from .rows import Row, create, insert, meaning, quoted
 
 if TYPE_CHECKING:
@@ -88,13 +88,11 @@ class Postgresql:
     async def deliver(self, alerts: Sequence[Outgoing]) -> Sequence[Outcome]:
         """Inserts what is not there yet. A row that can never be stored is dead; its neighbours are written."""
         outcomes: dict[str, Outcome] = {}
-        rows = []
-        for alert in alerts:
-            try:
-                rows.append(Row.of(alert, self._hostname, self._clock()))
-            except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-                outcomes[alert.id] = Dead(f"not a document: {error}")
+        rows = made_of(alerts, self._made, outcomes)
         return settled(alerts, outcomes | await in_parts(rows, self._send, self._options.batch_bytes))
+
+    def _made(self, alert: Outgoing) -> Row:
+        return Row.of(alert, self._hostname, self._clock())
 
     async def close(self) -> None:
         """Lets go of the connection."""

@@ -13,13 +13,11 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-import msgspec
-
 from ..brokers import Rabbit, package, rabbit_address, rabbit_connect
 from ..options import Duration, Size, doc
 from ..problem import Problem, printable
 from .lines import line
-from .parts import Part, Refused, in_parts, settled
+from .parts import Part, Refused, in_parts, made_of, settled
 from .port import DONE, Context, Dead, Outcome, Outgoing, Retry, Unavailable
 
 __all__ = ["Rabbitmq"]
@@ -69,17 +67,15 @@ class Rabbitmq:
     async def deliver(self, alerts: Sequence[Outgoing]) -> Sequence[Outcome]:
         """Publishes the batch and waits until each is confirmed."""
         outcomes: dict[str, Outcome] = {}
-        parts = []
-        for alert in alerts:
-            try:
-                parts.append(Part(alert, line(alert, self._options.what, self._hostname, self._clock())[:-1]))
-            except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-                outcomes[alert.id] = Dead(f"not a document: {error}")
+        parts = made_of(alerts, self._made, outcomes)
         outcomes |= await in_parts(parts, self._send, self._options.batch_bytes)
         if parts and all(isinstance(outcome, Retry) for outcome in outcomes.values()):
             first = next(outcome for outcome in outcomes.values() if isinstance(outcome, Retry))
             raise Unavailable(first.reason, slow=first.slow)
         return settled(alerts, outcomes)
+
+    def _made(self, alert: Outgoing) -> Part:
+        return Part(alert, line(alert, self._options.what, self._hostname, self._clock())[:-1])
 
     async def close(self) -> None:
         """Ends the connection."""

@@ -18,8 +18,8 @@ from ..tls import Calling
 from ..wire.times import iso
 from .bulk import create, item_outcome
 from .cluster import Answered, Cluster, Templates
-from .parts import Part, Refused, in_parts, settled
-from .port import DONE, Context, Dead, Outcome, Outgoing, Unavailable
+from .parts import Part, Refused, in_parts, made_of, settled
+from .port import DONE, Context, Outcome, Outgoing, Unavailable
 
 __all__ = ["SearchOptions", "SearchOutput", "secured"]
 
@@ -70,7 +70,7 @@ class SearchOutput:
             await self._meet()
         present = await self._present(alerts)
         outcomes: dict[str, Outcome] = dict.fromkeys(present, DONE)
-        parts = [made for alert in alerts if alert.id not in outcomes and (made := self._part(alert, outcomes))]
+        parts = made_of(alerts, self._made, outcomes)
         outcomes |= await in_parts(parts, self._send, self._most_bytes)
         self._doubtful = (self._doubtful or set()) - present  # not before: had the rest failed, they are asked for again
         return settled(alerts, outcomes)
@@ -84,13 +84,9 @@ class SearchOutput:
         await self.templates.put(version)
         return {}
 
-    def _part(self, alert: Outgoing, outcomes: dict[str, Outcome]) -> Part | None:
-        try:
-            document = msgspec.json.decode(alert.document, type=dict[str, Any])
-            return Part(alert, create(alert.id, document, iso(alert.time, 3), iso(self._clock(), 3)))
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            outcomes[alert.id] = Dead(f"not a document: {error}")
-            return None
+    def _made(self, alert: Outgoing) -> Part:
+        document = msgspec.json.decode(alert.document, type=dict[str, Any])
+        return Part(alert, create(alert.id, document, iso(alert.time, 3), iso(self._clock(), 3)))
 
     async def _send(self, parts: Sequence[Part]) -> list[Outcome]:
         ids = {part.alert.id for part in parts}

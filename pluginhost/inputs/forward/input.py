@@ -14,12 +14,12 @@ from collections.abc import Callable
 from ...problem import Problem
 from ...tls import serving_context
 from ...wire.forward import Limits
-from ..arrivals import Arrival, Arrivals
+from ..arrivals import Arrival, Arrivals, written
 from ..once import Once
 from ..port import Context
 from .door import DOOR_COUNTERS, Door, Manners
 from .guest import Guest
-from .listen import Listener, Where, written
+from .listen import Listener, Where
 from .options import ForwardOptions
 from .peer import Peer
 from .rules import Rules

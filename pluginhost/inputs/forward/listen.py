@@ -15,8 +15,9 @@ from typing import Any
 import msgspec
 
 from ...problem import Problem
+from ..arrivals import written
 
-__all__ = ["Listener", "Where", "written"]
+__all__ = ["Listener", "Where"]
 
 _TRIES = 5  # how often a port is chosen that may be free for TCP and UDP alike
 _Serve = Callable[[], asyncio.Protocol]
@@ -94,11 +95,6 @@ class Listener:
                 if _identity(self._where.path) == self._file:
                     self._where.path.unlink()
             self._file = None
-
-
-def written(host: str, port: int) -> str:
-    """The address as people write it."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _bind(bound: socket.socket, path: Path, mode: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import msgspec
 
 from ...problem import Problem
 from ...wire.handshake import ANONYMOUS, Account, Terms
-from ..access import Caller, inside, loopback, networks
+from ..access import Caller, inside, networks, refuse_strangers
 from .options import Client, ForwardOptions
 
 __all__ = ["Rules"]
@@ -16,7 +16,7 @@ class Rules:
     """What is asked of whom at one door; a `Problem` where the options make no sense together, or let strangers in."""
 
     def __init__(self, name: str, options: ForwardOptions, hostname: str) -> None:
-        _make_sense(f"input {name}", options)
+        _make_sense(name, options)
         everybody = tuple(Account(user.username, user.password) for user in options.users)
         self._general = Terms(hostname=hostname, key=options.shared_key or "", users=everybody, keepalive=not options.deny_keepalive)
         self._special = [(networks([client.network], f"input {name}"), _terms(self._general, client)) for client in options.clients]
@@ -44,7 +44,7 @@ def _terms(general: Terms, client: Client) -> Terms:
     return msgspec.structs.replace(general, key=client.shared_key or general.key, users=users)
 
 
-def _make_sense(at: str, options: ForwardOptions) -> None:
+def _make_sense(name: str, options: ForwardOptions) -> None:
     names = [user.username for user in options.users]
     unknown = {name for client in options.clients for name in client.users} - set(names)
     keys = [options.shared_key, *(client.shared_key for client in options.clients), *(user.password for user in options.users)]
@@ -57,12 +57,7 @@ def _make_sense(at: str, options: ForwardOptions) -> None:
         (not (options.allow_anonymous_source or options.clients), "nobody could come in: no source is known", "name `clients`"),
     ):
         if wrong:
-            raise Problem("input.forward.security", f"{at}: {what}", todo=todo)
+            raise Problem("input.forward.security", f"input {name}: {what}", todo=todo)
     asked = options.shared_key or (options.tls and options.tls.client_ca)
-    if not (asked or options.allow_unauthenticated or options.port is None or loopback(options.bind)):
-        raise Problem(
-            "input.unauthenticated",
-            f"{at} listens on {options.bind} and asks nobody who they are: whoever reaches it may send records",
-            todo="set `shared_key` or `tls` with `client_ca`, or `bind: 127.0.0.1`; if the network keeps strangers out, "
-            "`allow_unauthenticated: true`",
-        )
+    if not (asked or options.allow_unauthenticated or options.port is None):
+        refuse_strangers(name, options.bind, "`shared_key`")

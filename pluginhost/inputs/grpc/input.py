@@ -21,6 +21,7 @@ from ...tls import Serving
 from ...wire.bodies import Limits
 from ...wire.status import retry_info, status
 from ..access import Access, Caller, Key, Offer
+from ..arrivals import written
 from ..once import Once
 from ..port import Context
 from . import credentials
@@ -81,7 +82,7 @@ class Grpc:
         self._room.set()
         made = [FAMILIES[name](self).methods() for name in dict.fromkeys(options.serve)]
         self._methods = {name: methods for family in made for name, methods in family.items()}
-        self.address = _address(options.bind, options.port)
+        self.address = written(options.bind, options.port)
 
     @property
     def names(self) -> list[str]:
@@ -104,7 +105,7 @@ class Grpc:
             port = server.add_secure_port(self.address, self._credentials) if self._credentials else server.add_insecure_port(self.address)
         except RuntimeError:
             raise Problem("input.address", f"cannot listen on {self.address}: it is taken, or none of this machine") from None
-        self.address = _address(self.options.bind, port)
+        self.address = written(self.options.bind, port)
         await server.start()
         self._server = server
 
@@ -193,7 +194,3 @@ def _offer(stream: Stream, tls: bool) -> Offer:
     said = {key: value for key, value in stream.invocation_metadata() or () if isinstance(value, str)}
     return Offer(address=source_of(stream), authorization=said.get("authorization", ""), key=said.get("x-api-key", ""),
                  certificate=credentials.names_of(stream) if tls else ())  # fmt: skip
-
-
-def _address(bind: str, port: int) -> str:
-    return f"[{bind}]:{port}" if ":" in bind else f"{bind}:{port}"

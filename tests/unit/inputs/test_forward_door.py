@@ -10,6 +10,7 @@ import struct
 
 import msgspec
 import pytest
+from forward_doors import connect, ended, read, run, until
 from forwarding import pack
 
 from pluginhost.inputs.forward import Forward, ForwardOptions
@@ -68,36 +69,6 @@ async def door(journal=None, **options):
         yield made, journal, registry.counts("input.forward")
     finally:
         await made.drain(0.05)
-
-
-async def connect(made):
-    host, port = made.address.rsplit(":", 1)
-    return await asyncio.open_connection(host, int(port))
-
-
-async def read(reader, size):
-    return await asyncio.wait_for(reader.readexactly(size), 20)
-
-
-async def ended(reader):
-    """What still came before the other side closed."""
-    return await asyncio.wait_for(reader.read(), 20)
-
-
-async def until(true):
-    async with asyncio.timeout(20):
-        while not true():  # noqa: ASYNC110 - what is waited for is not ours to signal
-            await asyncio.sleep(0.005)
-
-
-def run(test):
-    """Runs an async test."""
-
-    def wrapped():
-        asyncio.run(test())
-
-    wrapped.__name__ = test.__name__
-    return wrapped
 
 
 @run
