@@ -1,4 +1,4 @@
-"""What the host does beside records: keeps its stores within their bounds, minds its ballast, tells systemd how it is.
+"""What the host does beside records: keeps its stores within their bounds, minds its ballast and memory, tells systemd how it is.
 
 A full disk never ends one of these: it is told to the ballast, and tried again.
 """
@@ -13,6 +13,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from . import systemd
+from .memory import give_back
 
 if TYPE_CHECKING:
     from .host import Host
@@ -22,6 +23,7 @@ __all__ = ["Upkeep"]
 log = logging.getLogger(__name__)
 
 _SLICE, _TRIM, _LOOK, _TELL = 0.1, 600.0, 2.0, 10.0  # seconds
+_SPARE = 30.0  # seconds between two times that free memory is given back
 _DROP = 60.0  # seconds between two looks at the journal's files when no checkpoint asks for one
 
 
@@ -36,7 +38,7 @@ class Upkeep:
     def chores(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Everything to be run beside the host, by name; none of it ends by itself."""
         return {"trimming": self._trim(), "dropping": self._drop(), "ballast": self._mind_ballast(), "reloading": self._reload(),
-                "telling": self._tell()}  # fmt: skip
+                "telling": self._tell(), "sparing": self._spare()}  # fmt: skip
 
     async def _trim(self) -> None:
         """Lets go of what is too much or too old, and of what waits for outputs that are no longer configured."""
@@ -76,6 +78,12 @@ class Upkeep:
                     worker.committed(host.desk.frontier)
                 await host.committer.drop(host.needed())
                 host.ballast.restore()
+
+    async def _spare(self) -> None:
+        """Gives back what was needed for a while, by a flood of connections or by large records."""
+        while True:
+            await asyncio.sleep(_SPARE)
+            give_back()
 
     async def _reload(self) -> None:
         while True:

@@ -12,6 +12,8 @@ import ssl
 from collections.abc import Callable, MutableMapping
 from typing import cast
 
+from .frames import frameless
+
 __all__ = ["Arrival", "Arrivals", "written"]
 
 _GOODBYE = 1.0  # seconds that a peer gets to answer our close_notify
@@ -114,6 +116,7 @@ class Arrival(asyncio.Protocol):
                                            ssl_shutdown_timeout=_GOODBYE)  # fmt: skip
         except OSError as error:  # what was wrong, the context tells; a peer that hung up is no fault
             secured = None
+            frameless(error)  # its future holds it, and it the future
             if isinstance(error, ConnectionAbortedError) and self._here:
                 self._arrivals.failed(f"nothing came of it within {patience:g} s")
         if secured and self._here:

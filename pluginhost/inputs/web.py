@@ -18,6 +18,7 @@ from ..metrics import Counts
 from ..problem import Problem
 from ..tls import Serving, serving_context
 from .arrivals import Arrival, Arrivals, written
+from .frames import frameless
 from .once import Once
 from .port import Line
 
@@ -104,6 +105,7 @@ class Listener:
             error = record.exc_info[1] if record.exc_info else None
             if not isinstance(error, HttpProcessingError):
                 return record.levelno >= logging.WARNING
+            frameless(error)  # among its frames are those that read the connection, over TLS or not, and they hold it
             self._counts["garbage"] += 1
             self._once.warn("garbage", f"refused what is not proper HTTP at {self.address}: {type(error).__name__}")
             return False

@@ -22,6 +22,7 @@ from ...wire.bodies import Limits
 from ...wire.status import retry_info, status
 from ..access import Access, Caller, Key, Offer
 from ..arrivals import written
+from ..frames import frameless
 from ..once import Once
 from ..port import Context
 from . import credentials
@@ -35,6 +36,7 @@ _COUNTERS = (
     "calls", "batches", "records", "rejected", "unreadable", "too_large", "unauthorized", "forbidden", "busy", "garbage", "alerts",
 )  # fmt: skip
 _PUBLIC = 64  # most open calls of peers that nobody asked who they are
+_HANDSHAKE = 10.0  # seconds that a connection may take to begin with HTTP/2, or with TLS: until then it costs memory and says nothing
 _AT_ONCE = 1024  # calls that one connection may have open; what is above `streams` is told to wait by us, with words
 _Family = Literal["ingest", "analyze", "alerts", "otlp", "health", "reflection"]
 _EVERY: tuple[_Family, ...] = ("ingest", "analyze", "alerts", "otlp", "health", "reflection")
@@ -96,6 +98,7 @@ class Grpc:
             ("grpc.max_receive_message_length", int(self.options.max_message)),
             ("grpc.max_concurrent_streams", _AT_ONCE),
             ("grpc.so_reuseport", 0),
+            ("grpc.server_handshake_timeout_ms", int(_HANDSHAKE * 1000)),
             ("grpc.keepalive_time_ms", silence),
             ("grpc.keepalive_timeout_ms", 20_000),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
@@ -136,11 +139,14 @@ class Grpc:
                 call.line.ended = True
                 self._open[public] -= 1
         except Busy as busy:
+            frameless(busy)  # here and below: the library keeps the error that ends the call, and with it this one and the message
             self.counts["busy"] += 1
             await _come_back(stream, busy)
         except Refused as refused:
+            frameless(refused)
             await stream.abort(refused.code, printable(str(refused), 500))
         except PeerError as error:
+            frameless(error)
             await stream.abort(grpc.StatusCode.INVALID_ARGUMENT, printable(str(error), 500))
         except Exception:  # noqa: BLE001  # our own bug: what the sender still has must come again
             _LOG.exception("a call of %s could not be served", source_of(stream))

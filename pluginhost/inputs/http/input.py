@@ -20,6 +20,7 @@ from ...problem import Busy, PeerError
 from ...tls import Serving, names_of
 from ...wire.bodies import Limits, Unreadable
 from ..access import Access, Caller, Key, Offer
+from ..frames import frameless
 from ..once import Once
 from ..port import Context
 from ..web import Listener
@@ -118,7 +119,8 @@ class Http:
             self._counts["too_large"] += 1
             self._once.warn(f"413 {request.remote}", f"refused a body of {request.remote}: {error}")
             return say(413, str(error))
-        except (web.RequestPayloadError, ConnectionError):
+        except (web.RequestPayloadError, ConnectionError) as error:
+            frameless(error)  # the request keeps it, and it the part of the body that came
             return say(400, "the body broke off")
         except Exception:  # noqa: BLE001  # our own bug: senders must keep the records and try again, which no 500 makes them do
             _LOG.exception("a request of %s could not be served", request.remote)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import re
 import ssl
 from pathlib import Path
 
@@ -156,3 +158,66 @@ def test_a_handshake_that_never_ends_takes_a_place_and_gives_way(serving):
 
     counts = with_door(test, connections=1, tls=serving[0])
     assert (counts["evicted"], counts["tls_failed"]) == (1, 0)
+
+
+@pytest.fixture
+def uncollected():
+    """The garbage collector does not run."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def secured():
+    """How many server's ends of TLS there are in memory."""
+    return sum(issubclass(type(one), ssl.SSLObject) and one.server_side for one in gc.get_objects())
+
+
+async def freed():
+    async with asyncio.timeout(5):
+        while secured():  # noqa: ASYNC110  # what it waits for has no event
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00"])
+def test_a_handshake_that_came_to_nothing_leaves_nothing_for_the_collector(serving, uncollected, said):
+    async def test(door, host):
+        for _ in range(3):
+            async with Client(door) as client:
+                await client.send(said)
+                async with asyncio.timeout(5):
+                    while not secured():  # noqa: ASYNC110  # as above
+                        await asyncio.sleep(0)
+                client.writer.write_eof()
+                await client.reader.read()
+        await freed()
+
+    with_door(test, tls=serving[0])
+
+
+def test_a_handshake_that_gave_way_leaves_nothing_for_the_collector(serving, uncollected):
+    async def test(door, host):
+        async with Client(door) as first, Client(door) as second, Client(door):
+            await first.reader.read()
+            await second.reader.read()
+        await freed()
+
+    assert with_door(test, connections=1, tls=serving[0])["evicted"] == 2
+
+
+def test_garbage_over_tls_leaves_no_tls_for_the_collector(serving, uncollected):
+    async def test(door, host):
+        for said in (b"no http\r\n\r\n", request(b"", method="G(T"), request(b"z\r\n", Transfer_Encoding="chunked")):
+            port = int(door.address.rpartition(":")[2])
+            reader, writer = await asyncio.open_connection("localhost", port, ssl=client_context(serving[1]))
+            for one, status in ((request(), b"200"), (said, b"400")):
+                writer.write(one)
+                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+                assert head.split()[1] == status
+                await reader.readexactly(int(re.search(rb"Content-Length: (\d+)", head)[1]))
+            writer.close()
+            await writer.wait_closed()
+        await freed()
+
+    assert with_door(test, tls=serving[0])["garbage"] == 3

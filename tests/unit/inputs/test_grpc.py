@@ -332,6 +332,20 @@ def test_a_client_that_goes_away_leaves_nothing_behind(caplog):
     assert [line for line in said if "PollerCompletionQueue" not in line] == []  # that is gRPC, about the loops of earlier tests
 
 
+def test_a_connection_that_never_begins_is_ended(monkeypatch):
+    async def test(door, host, channel):
+        reader, writer = await asyncio.open_connection(*door.address.split(":"))
+        with contextlib.suppress(ConnectionResetError):
+            await reader.read()  # the server's own beginning, then the end
+        writer.close()
+        stream = open_stream(channel)
+        await stream.write(batch(1))
+        assert (await stream.read()).accepted == 1
+
+    monkeypatch.setattr("pluginhost.inputs.grpc.input._HANDSHAKE", 0.2)
+    with_door(test)
+
+
 def test_one_stream_too_many_is_told_to_wait():
     async def test(door, host, channel):
         first = open_stream(channel)

@@ -23,6 +23,7 @@ from ....wire import structs
 from ....wire.bodies import Unreadable, decode_body
 from ....wire.chunk import Chunk
 from ....wire.v1 import ingest_pb2 as pb
+from ...frames import frameless
 from ...port import Carried, Receipt
 from ..call import HEAVY, Call, Door
 
@@ -54,8 +55,10 @@ class Batches:
                     await call.write(await answer)
                     carried.written = True
                     slots.release()
-        except* (Busy, PeerError) as failures:
-            failure = next(one for one in failures.exceptions if isinstance(one, (Busy, PeerError)))
+        except ExceptionGroup as failures:
+            frameless(failures)  # among its frames is one that holds it, and beside it the tasks with their batches
+            _, bug = failures.split((Busy, PeerError))
+            failure = bug or failures.exceptions[0]
         if failure or reader.cancelled():
             raise failure or Busy("draining")
 
