@@ -6,12 +6,36 @@ from pathlib import Path
 
 __version__ = "0.1.0"
 
-from .detect.declaration import analyzer
-from .detect.finding import Alert, Derived, Timer
-from .detect.state import FirstSeen, SlidingCount, Table, Timers
+from .detect.average import EwmaZ, MovingAverage, RobustZ, WindowAverage
+from .detect.clients import ClientCounts
+from .detect.cuckoo import Cuckoo
+from .detect.decay import DecayCount, LeakyBucket
+from .detect.declaration import analyzer, by_options
+from .detect.distinct import Distinct, SlidingDistinct
+from .detect.finding import Alert, Derived, Timer, Unjudged
+from .detect.forest import RandomCutForest
+from .detect.geo import GeoProfile, Standing, haversine_km, place
+from .detect.markov import Pace, PageOrder, normalised
+from .detect.order import Sequence, Streak
+from .detect.rare import RareValue
+from .detect.seasonal import SeasonalSlots
+from .detect.seen import FirstSeen, LastSeen, Neighbours, Recent
+from .detect.series import Interval, Intervals, Score
+from .detect.surprise import CountSurprise, Holt
+from .detect.table import Table
+from .detect.timers import Absence, Timers
+from .detect.topk import TopK
+from .detect.windows import MinuteCounts, SlidingCount, TumblingCount
 from .events.event import Event, MissingField
+from .events.references import Entry, Listing
+from .options import Duration
 
-__all__ = ["Alert", "Derived", "Event", "FirstSeen", "MissingField", "SlidingCount", "Table", "Timer", "Timers", "analyzer"]
+__all__ = ["Absence", "Alert", "ClientCounts", "CountSurprise", "Cuckoo", "DecayCount", "Derived", "Distinct", "Duration", "Entry",
+           "Event", "EwmaZ", "FirstSeen", "GeoProfile", "Holt", "Interval", "Intervals", "LastSeen", "LeakyBucket", "Listing",
+           "MinuteCounts", "MissingField", "MovingAverage", "Neighbours", "Pace", "PageOrder", "RandomCutForest", "RareValue",
+           "Recent", "RobustZ", "Score", "SeasonalSlots", "Sequence", "SlidingCount", "SlidingDistinct", "Standing", "Streak",
+           "Table", "Timer", "Timers", "TopK", "TumblingCount", "Unjudged", "WindowAverage", "analyzer", "by_options",
+           "haversine_km", "normalised", "place"]  # fmt: skip
 
 
 def shipped_analyzers() -> Path:

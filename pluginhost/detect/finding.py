@@ -1,7 +1,8 @@
-"""What an analyzer may return: an `Alert`, a `Derived` record, several of them, or None. Plain frozen values."""
+"""What an analyzer may return: an `Alert`, a `Derived` record, `Unjudged`, several of them, or None. Plain frozen values."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ import msgspec
 
 from ..events.event import Event
 
-__all__ = ["ACTIONS", "SEVERITIES", "Alert", "Derived", "Severity", "Timer"]
+__all__ = ["ACTIONS", "SEVERITIES", "Alert", "Derived", "Severity", "Timer", "Unjudged"]
 
 Severity = Literal["low", "medium", "high", "critical"]
 Action = Literal["allow", "step_up", "deny"]
@@ -19,6 +20,8 @@ ACTIONS = ("allow", "step_up", "deny")
 SEVERITIES: dict[str, int] = {"low": 21, "medium": 47, "high": 73, "critical": 99}
 """Each severity with its number in `event.severity`, the four that Elastic Security knows."""
 
+_WORD = re.compile("[a-z][a-z0-9_]{0,39}")
+
 
 class Alert(msgspec.Struct, frozen=True):
     """A flagged record. `message` is the headline; `reason` says how it was reached and defaults to the headline.
@@ -26,7 +29,8 @@ class Alert(msgspec.Struct, frozen=True):
     `technique` is one MITRE ATT&CK id or several, `risk` 0–100 (default: the severity's number), `fields` are further ECS
     fields by dotted name, `evidence` the contributing events beside the one at hand (at most ten are kept). `count` and
     `since` (ns UTC) default to what the analyzer's window holds. `action` is the advice to an application that asks before it lets
-    somebody in.
+    somebody in. `suppressed` are the analyzer's own reasons, short words such as `learning`, why nobody should be told: the alert is
+    stored with them, and goes only to outputs that ask for such.
     """
 
     severity: Severity
@@ -39,6 +43,7 @@ class Alert(msgspec.Struct, frozen=True):
     count: int | None = None
     since: int | None = None
     action: Action = "allow"
+    suppressed: str | Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.severity not in SEVERITIES:
@@ -49,11 +54,18 @@ class Alert(msgspec.Struct, frozen=True):
             raise ValueError("an alert needs a message")
         if self.risk is not None and not 0 <= self.risk <= 100:
             raise ValueError(f"risk is a number from 0 to 100, not {self.risk!r}")
+        if wrong := [one for one in self.reasons if not isinstance(one, str) or not _WORD.fullmatch(one)]:
+            raise ValueError(f"a reason is a word such as `shared_egress`, not {wrong[0]!r}")
 
     @property
     def techniques(self) -> tuple[str, ...]:
         """The ATT&CK ids as a tuple."""
         return (self.technique,) if isinstance(self.technique, str) else tuple(self.technique)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why nobody should be told, as a tuple, each once."""
+        return (self.suppressed,) if isinstance(self.suppressed, str) else tuple(dict.fromkeys(self.suppressed))
 
 
 class Derived(msgspec.Struct, frozen=True):
@@ -65,6 +77,12 @@ class Derived(msgspec.Struct, frozen=True):
     tag: str
     record: Mapping[str, Any]
     time: int | None = None
+
+
+class Unjudged(msgspec.Struct, frozen=True):
+    """Says that an event which came to the analyzer could not be judged, and why, in a word or two such as `no_place`; it is counted."""
+
+    reason: str
 
 
 class Timer(msgspec.Struct, frozen=True):
