@@ -1,7 +1,8 @@
 """What the mappings cost per kind of record: finding out how a record is read, and then reading the fields that rules ask for.
 
 `python benchmarks/mappings.py`. Medians of alternating rounds, in µs of CPU time per record; records are decoded beforehand. "known"
-is the reading found and nothing asked; "asked" also asks for the fields of the shipped analyzers.
+is the reading found and nothing asked, by the mappings of these kinds alone, by all there are, and by as many again that know none of
+these records; "asked" is by all there are, and also asks for the fields of the shipped analyzers.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pluginhost.engine.parts import mappings
+from pluginhost.engine.parts import find, mappings
 from pluginhost.events.fields import MISSING, lookup
+from pluginhost.events.mapping import Keys, Line, Mapping, Mappings
 
 RECORDS, ROUNDS = 5000, 9
 FIELDS = ("event.category", "event.action", "event.outcome", "source.ip", "user.name", "url.original")
@@ -51,6 +53,14 @@ def kinds() -> dict[str, list[dict[str, Any]]]:
     }
 
 
+def sets() -> dict[str, Mappings]:
+    """The mappings of these kinds alone, all, and all with as many strangers."""
+    few, everyone = (*find("mappings", "sshd"), *find("mappings", "access")), tuple(mappings())
+    shapes = [Keys((f"key{n}", "id")) if n % 3 else Line(holds=f"stranger{n}[") for n in range(len(everyone))]
+    strangers = [Mapping(f"stranger {n}", "", shape) for n, shape in enumerate(shapes)]
+    return {f"known, {len(few)}": Mappings(few), f"{len(everyone)}": mappings(), f"{2 * len(everyone)}": Mappings((*strangers, *everyone))}
+
+
 def known(records: Iterable[dict[str, Any]], read: Callable[..., Any]) -> None:
     for record in records:
         read("app", record)
@@ -65,19 +75,20 @@ def asked(records: Iterable[dict[str, Any]], read: Callable[..., Any]) -> None:
 
 
 def main() -> None:
-    read, all_kinds = mappings().read, kinds()
+    all_kinds = kinds()
+    ways = [(name, known, some.read) for name, some in sets().items()] + [(f"asked {len(FIELDS)} fields", asked, mappings().read)]
     costs: dict[tuple[str, str], list[float]] = {}
     for _ in range(ROUNDS):
         for name, records in all_kinds.items():
-            for run in (known, asked):
+            for way, run, read in ways:
                 began = time.process_time()
                 run(records, read)
-                costs.setdefault((name, run.__name__), []).append((time.process_time() - began) / RECORDS * 1e6)
+                costs.setdefault((name, way), []).append((time.process_time() - began) / RECORDS * 1e6)
     print(f"Python {platform.python_version()}, µs of CPU time per record, medians of {ROUNDS} rounds of {RECORDS} (least)")
-    print(f"  {'':<32} {'known':>14} {f'asked {len(FIELDS)} fields':>18}")
+    print(f"  {'':<32} {' '.join(f'{way:>16}' for way, _, _ in ways)}")
     for name in all_kinds:
-        shown = (f"{statistics.median(found):.2f} ({min(found):.2f})" for found in (costs[name, "known"], costs[name, "asked"]))
-        print("  {:<32} {:>14} {:>18}".format(name, *shown))
+        shown = (f"{statistics.median(found):.2f} ({min(found):.2f})" for found in (costs[name, way] for way, _, _ in ways))
+        print(f"  {name:<32} {' '.join(f'{one:>16}' for one in shown)}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from ..events.aliases import heads, tops
+from ..events.derived import DERIVED
 from ..events.ecs import ADDRESSES
 from ..events.event import READING, RECORD, Event, addressed
 from ..events.frozen import frozen
@@ -83,7 +84,8 @@ def keyer(fields: tuple[str, ...]) -> tuple[dict[str, bytes], Callable[[Event], 
 def at_hand(fields: Iterable[str], mappings: Iterable[Mapping]) -> list[str]:
     """Those of `fields` that stand in a record under their own name or not at all, whatever kind of record it is."""
     kinds = list(mappings)
-    return [field for field in sorted(set(fields)) if heads(field) == {field} and field not in (ANY_FIELD, EVENT_TIME, *ADDRESSES)
+    never = {ANY_FIELD, EVENT_TIME, *ADDRESSES, *DERIVED}
+    return [field for field in sorted(set(fields) - never) if heads(field) == {field}
             and all(one.gives is not None and field not in one.gives for one in kinds)]  # fmt: skip
 
 
@@ -115,7 +117,7 @@ class _Writer:
         self._planned: list[str] = []
         if not self._partly:
             self._hand = [field for field in self._hand if field in asked]
-            self._planned = sorted(asked - {*self._hand, ANY_FIELD, EVENT_TIME})
+            self._planned = sorted(asked - {*self._hand, ANY_FIELD, EVENT_TIME, *DERIVED})
         self._held = [*self._hand, *self._planned]
         self._wheres = expressions(wheres, {field: f"g{n}" for n, field in enumerate(self._held)})
         self.names: dict[str, Any] = {**self._wheres.names, "own": tops(self._planned)}

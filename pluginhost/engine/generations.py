@@ -1,13 +1,13 @@
 """Generations on disk: which sources run, content-addressed, so that a restart or a replay runs exactly the same code.
 
-`generations/<number>.json` is a manifest, `generations/<sha256>.py` a source. Files are written aside, synced and renamed; a
-manifest is there only when all its sources are.
+`generations/<number>.json` is a manifest, `generations/<sha256>.py` a source, `generations/<sha256>.ref` a list or a database that records
+are read with. Files are written aside, synced and renamed; a manifest is there only when all it names is.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,20 @@ from typing import Any
 import msgspec
 
 from ..detect.declaration import Analyzer
+from ..events.references import Content, References, opened
 from ..match import parse
-from ..options import Secret, close, convert
+from ..options import Duration, Secret, close, convert
 from ..problem import Problem
 from .loader import Bundle, load
 from .splitter import Want
 from .unit import Unit
 
-__all__ = ["Generations", "Info", "Manifest", "Module", "describe", "fitted", "ready"]
+__all__ = ["Generations", "Info", "Manifest", "Module", "describe", "fitted", "ready", "used"]
+
+
+_NAMES = str | tuple[str, ...]
+_OF_ANOTHER = {"use": str, "where": str, "key": _NAMES, "group": _NAMES, "tags": _NAMES, "title": str}
+"""What the configuration says of an analyzer that it uses under another name, beside that one's options."""
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -60,13 +66,21 @@ class Module(msgspec.Struct, frozen=True):
     helpers: dict[str, str]
     options: dict[str, dict[str, Any]]
     analyzers: tuple[Info, ...]
+    templates: tuple[str, ...] = ()
+
+    def chosen(self, given: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """What of the configured options is this file's: those of its analyzers, and those that use one of them under another name."""
+        declared = {*self.templates, *(info.name for info in self.analyzers)}
+        return {**{info.name: given.get(info.name, {}) for info in self.analyzers},
+                **{name: one for name, one in given.items() if one.get("use") in declared}}  # fmt: skip
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """A generation: what runs from its control row on."""
+    """A generation: what runs from its control row on, and the lists and databases that records are read with."""
 
     number: int
     modules: tuple[Module, ...]
+    contents: tuple[Content, ...] = ()
 
     def infos(self) -> list[Info]:
         """Every analyzer, by name."""
@@ -102,8 +116,24 @@ class Generations:
         helpers = {name: self._source(one) for name, one in module.helpers.items()}
         return Bundle(module.name, module.file, self._source(module.source), helpers)
 
+    def references(self, manifest: Manifest) -> References:
+        """The lists and databases of a generation, ready to be asked."""
+        try:
+            return opened({content: self.folder / f"{content.digest}.ref" for content in manifest.contents})
+        except (OSError, ValueError) as error:
+            raise Problem("generation.unreadable", f"cannot read a list or database of generation {manifest.number}: {error}",
+                          where=str(self.folder)) from None  # fmt: skip
+
+    @staticmethod
+    def waiting(folder: Path, digest: str) -> Path:
+        """Where a compiled reference lies until a generation names it."""
+        return folder / f"{digest}.ref.new"
+
     def write(self, manifest: Manifest, bundles: Iterable[Bundle]) -> None:
         """Stores the manifest and the sources it needs, durably."""
+        for content in manifest.contents:
+            if (waiting := self.waiting(self.folder, content.digest)).exists():
+                waiting.replace(self.folder / f"{content.digest}.ref")
         for made in bundles:
             for source in (made.source, *made.helpers.values()):
                 path = self.folder / f"{_digest(source)}.py"
@@ -119,10 +149,12 @@ class Generations:
             if number < oldest:
                 (self.folder / f"{number}.json").unlink(missing_ok=True)
             else:
-                for module in self.manifest(number).modules:
-                    kept |= {module.source, *module.helpers.values()}
-        for path in list(self.folder.glob("*.py")):
-            if path.stem not in kept:
+                manifest = self.manifest(number)
+                kept |= {f"{content.digest}.ref" for content in manifest.contents}
+                for module in manifest.modules:
+                    kept |= {f"{source}.py" for source in (module.source, *module.helpers.values())}
+        for path in [*self.folder.glob("*.py"), *self.folder.glob("*.ref")]:
+            if path.name not in kept:
                 path.unlink(missing_ok=True)
 
     def _source(self, digest: str) -> str:
@@ -136,12 +168,12 @@ class Generations:
         return text
 
 
-def describe(made: Bundle, units: Iterable[Unit], given: Mapping[str, Mapping[str, Any]]) -> Module:
-    """The manifest's entry for a bundle that was loaded as `units`."""
+def describe(made: Bundle, units: Iterable[Unit], given: Mapping[str, Mapping[str, Any]], templates: Iterable[str] = ()) -> Module:
+    """The manifest's entry for a bundle that was loaded as `units`; `templates` are those in it that run only under other names."""
     infos = tuple(_info(unit) for unit in units)
     mine = {info.name: dict(given.get(info.name, {})) for info in infos}
     helpers = {name: _digest(source) for name, source in made.helpers.items()}
-    return Module(made.name, made.file, made.digest, _digest(made.source), helpers, mine, infos)
+    return Module(made.name, made.file, made.digest, _digest(made.source), helpers, mine, infos, tuple(templates))
 
 
 def _info(unit: Unit) -> Info:
@@ -152,10 +184,53 @@ def _info(unit: Unit) -> Info:
                 one.warnings)  # fmt: skip
 
 
-def ready(made: Bundle, given: Mapping[str, Mapping[str, Any]]) -> list[Unit]:
-    """The bundle's analyzers, loaded and given their options; a `Problem` if either cannot be done."""
-    sources = {made.file: made.source, **{str(Path(made.file).with_name(f"{name}.py")): text for name, text in made.helpers.items()}}
-    return [Unit(one, fitted(one, given.get(one.name, {}), f"$.options.{one.name}"), made.name, sources) for one in load(made)]
+def ready(made: Bundle, given: Mapping[str, Mapping[str, Any]], found: Sequence[Analyzer] | None = None) -> list[Unit]:
+    """The bundle's analyzers, loaded (unless they are `found` already) and given their options, also those that are used under other
+    names; a `Problem` if either cannot be done."""
+    units = []
+    found = load(made) if found is None else found
+    for one in found:
+        if not one.declared.template and "use" in given.get(one.name, ()):
+            raise Problem("analyzer.twice", f"$.options.{one.name}.use: there is an analyzer {one.name} already", where=one.place,
+                          todo="give what it uses another name")  # fmt: skip
+    for one in found:
+        uses = {name: told for name, told in given.items() if told.get("use") == one.name}
+        if not one.declared.template:
+            uses = {one.name: given.get(one.name, {}), **uses}
+        units += [used(one, name, told, made.name, made.sources) for name, told in uses.items()]
+    return units
+
+
+def used(one: Analyzer, name: str, told: Mapping[str, Any], module: str, sources: Mapping[str, str],
+         before: Mapping[str, Any] | None = None, at: str = "") -> Unit:  # fmt: skip
+    """The analyzer as the configuration under `name` has it: itself with options, or another that uses its body. `before` are options
+    that hold where `told` says nothing else; `at` names where that stands, if not in the configuration."""
+    at = at or f"$.options.{name}"
+    if "use" not in told:
+        return Unit(*_fixed(one, {**(before or {}), **fitted(one, told, at)}, at), module, sources)
+    said = {word: convert(kind, told[word], f"{at}.{word}") for word, kind in _OF_ANOTHER.items() if word in told}
+    try:
+        one = one.another(name, said)
+    except Problem as problem:
+        problem.what = f"{at}: {problem.what}"
+        raise
+    options = {**(before or {}), **fitted(one, {word: value for word, value in told.items() if word not in _OF_ANOTHER}, at)}
+    for option, declared in one.options.items():
+        if options.get(option, declared.default) is ...:
+            raise Problem("config.missing", f"{at}.{option} is missing", todo=f"{said['use']} cannot do without it")
+    return Unit(*_fixed(one, options, at), module, sources)
+
+
+def _fixed(one: Analyzer, options: dict[str, Any], at: str) -> tuple[Analyzer, dict[str, Any]]:
+    """The analyzer with the states that its options ask for, and all of its options."""
+    whole = {**{name: option.default for name, option in one.options.items()}, **options}
+    try:
+        return one.given(whole), whole
+    except Problem as problem:
+        problem.what = f"{at}: {problem.what}"
+        raise
+    except (TypeError, ValueError) as error:
+        raise Problem("config.value", f"{at}: {error}") from None
 
 
 def fitted(one: Analyzer, given: Mapping[str, Any], at: str) -> dict[str, Any]:
@@ -192,4 +267,8 @@ def _shown(value: Any) -> Any:
     """An option's value as people may see it."""
     if isinstance(value, Secret):
         return "…"
+    if isinstance(value, Duration):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

@@ -18,7 +18,7 @@ from ..events.ecs import ADDRESSES
 from ..events.event import Event
 from ..events.fields import MISSING, Document
 from ..events.keys import key_bytes
-from ..events.mapping import Mapping, Mappings
+from ..events.mapping import OVER, Mapping, Mappings
 from ..events.projection import CODECS, projection
 from ..events.slice import Batch
 from .dispatch import CONTAINED, at_hand
@@ -94,6 +94,7 @@ class _Memo(dict[Any, bytes | None]):
     def __init__(self, fields: tuple[str, ...], kinds: Iterable[Mapping]) -> None:
         super().__init__()
         self._fields = fields
+        self._over = not OVER.isdisjoint(fields)  # what a mapping may read otherwise is only known of a whole record
         self._final = len(at_hand(fields, kinds)) == len({*fields})  # whether what is not there under its name is nowhere
 
     def of(self, values: Sequence[Any]) -> Column:
@@ -117,7 +118,7 @@ class _Memo(dict[Any, bytes | None]):
 
     def _key(self, value: Any) -> bytes | None:
         values = self._each(value)
-        if any(one is UNREAD for one in values) or not (self._final or all(one.__class__ is str for one in values)):
+        if any(one is UNREAD for one in values) or self._over or not (self._final or all(one.__class__ is str for one in values)):
             return UNREAD
         known = {field: (canonical(one) or one) if field in ADDRESSES else one for field, one in zip(self._fields, values, strict=True)}
         return key_bytes(Document(known), self._fields)

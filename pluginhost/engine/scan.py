@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from ..events.aliases import ALIASES, tops
+from ahocorasick_rs import BytesAhoCorasick, Implementation
+
+from ..events.aliases import ALIASES, heads, tops
+from ..events.derived import DERIVED
 from ..events.fields import MISSING, lookup
-from ..events.mapping import Mapping
+from ..events.mapping import Keys, Mapping
 from ..events.projection import CODECS, projection
 from ..events.slice import Batch
 from ..match.index import Index
@@ -33,7 +36,9 @@ def scan(index: Index, kinds: Iterable[Mapping], codec: str) -> Scan | None:
 
     `kinds` are the mappings that may read the records.
     """
-    giving = [one for one in kinds if one.gives is None or one.gives & index.fields]
+    bases = {DERIVED[field].base for field in index.fields & DERIVED.keys()}
+    giving = [one for one in kinds if one.gives is None or one.gives & {*index.fields, *bases}]
+    giving += [Mapping("derived", "", Keys((key,))) for base in bases for key in heads(base)]  # whatever has the base may have the rest
     if codec not in CODECS or index.always or any(not one.keys and not one.literals for one in giving):
         return None
     return _Learning(index, giving, codec)
@@ -70,6 +75,10 @@ class _Writer:
         self.names: dict[str, Any] = {"MISSING": MISSING}
         self._asked = _asked(index.fields)
         self._keys = sorted({*self._asked, *(key for one in giving for keys in one.keys for key in keys)})
+        self._sets: defaultdict[str, list[frozenset[str]]] = defaultdict(list)
+        for one in giving:
+            if one.rarest is not None:
+                self._sets[one.rarest] += one.keys
 
     def _bind(self, value: Any) -> str:
         name = f"c{len(self.names)}"
@@ -92,11 +101,14 @@ class _Writer:
         ]
 
     def _literals(self) -> list[str]:
-        """Lines of text that a mapping takes apart. JSON may spell a text in other ways, with a backslash."""
-        texts = [text for one in self._giving for text in one.literals]
-        marks = [_BACKSLASH, *(text.encode() for text in texts)] if self._codec == "json" else [text.encode() for text in texts]
-        tests = [f"{self._bind(mark)} in raw" for mark in marks]
-        return ["raw = data[start:end]", f"if {' or '.join(tests)}: hit(place); continue"] if texts else []
+        """Lines of text that a mapping takes apart: one search for all. JSON may spell a text in other ways, with a backslash."""
+        texts = {text for one in self._giving for text in one.literals}
+        if not texts:
+            return []
+        marks = {*(text.encode("utf-8", "surrogatepass") for text in texts), *([_BACKSLASH] if self._codec == "json" else [])}
+        least = [mark for mark in sorted(marks) if not any(other in mark for other in marks - {mark})]
+        search = BytesAhoCorasick(least, implementation=Implementation.DFA).find_matches_as_indexes if least[0] else _anywhere
+        return [f"if {self._bind(search)}(data[start:end]): hit(place); continue"]
 
     def _picked(self) -> list[str]:
         """Decodes the keys that matter, and tests each."""
@@ -134,7 +146,7 @@ class _Writer:
     def _plainly(self, raw: bytes) -> bool:
         """The same without memory, for values that cannot be remembered."""
         record = reader(self._codec)(raw)
-        if any(record.keys() >= keys for one in self._giving for keys in one.keys):
+        if self._keyed(record):
             return True
         return any(test(record[key]) for key, test in self._functions.items() if key in record)
 
@@ -144,11 +156,14 @@ class _Writer:
 
     def _found(self) -> list[str]:
         """Decodes all, and tests whatever is there that matters."""
-        self.names |= {"decode": reader(self._codec), "tests": self._functions}
-        sets = self._bind([keys for one in self._giving for keys in one.keys])
+        self.names |= {"decode": reader(self._codec), "tests": self._functions, "rare": frozenset(self._sets), "keyed": self._keyed}
         return ["record = decode(data[start:end])",
                 "if any(test(x) for key, x in record.items() if (test := tests.get(key)) is not None): hit(place); continue",
-                f"if any(record.keys() >= keys for keys in {sets}): hit(place)"]  # fmt: skip
+                "if not rare.isdisjoint(record) and keyed(record): hit(place)"]  # fmt: skip
+
+    def _keyed(self, record: dict[str, Any]) -> bool:
+        """Whether a mapping may know the record by its keys."""
+        return any(record.keys() >= keys for rare in self._sets.keys() & record.keys() for keys in self._sets[rare])
 
     def _test(self, key: str) -> str:
         """The expression: whether the value `x` of the key can satisfy anything."""
@@ -169,6 +184,11 @@ class _Writer:
             texts = [text for field in fields if (text := self._index.test(field, "x", self._bind)) is not None]
             tests.append((f"{key}.{rest}", eval(f"lambda x: {' or '.join(f'({text})' for text in texts)}", self.names)))  # noqa: S307 - as above
         return lambda value: any(test(lookup({key: value}, path)) for path, test in tests)
+
+
+def _anywhere(raw: bytes) -> bool:
+    """The search for nothing."""
+    return True
 
 
 def _asked(fields: Iterable[str]) -> dict[str, dict[str, list[str]]]:

@@ -15,10 +15,12 @@ import msgspec
 from ..wire.records import decode
 from ..wire.times import iso
 from .address import canonical
+from .derived import DERIVED, derive
 from .ecs import ADDRESSES, fit
 from .fields import MISSING, lookup, text, texts, values
 from .frozen import FrozenDict, frozen
-from .mapping import Mappings, Reading
+from .mapping import OVER, Mappings, Reading
+from .references import Entry, Listing
 from .slice import Batch, Slice
 
 __all__ = ["READING", "RECORD", "Event", "MissingField", "addressed", "slice_of"]
@@ -92,12 +94,33 @@ class Event(msgspec.Struct, frozen=True, eq=False, gc=False):
         found: tuple[str, ...] = known[_TEXTS]
         return found
 
+    def listed(self, field: str, name: str, /) -> Entry | None:
+        """The entry of the configured list `name` that holds a value of `field`, or None; None also where there is no such list."""
+        listing = self.listing(name)
+        if listing is None:
+            return None
+        told = (text(value) for value in self.values(field))
+        return next((found for value in told if value and (found := listing.find(value)) is not None), None)
+
+    def listing(self, name: str, /) -> Listing | None:
+        """The configured list `name`, whose `find(text)` gives the entry that holds a text, or None; None where there is no such list."""
+        return self._mappings.references.lists.get(name)
+
     def _read(self, field: str) -> Any:
+        value = self._own(field)
+        if value is MISSING and (derived := DERIVED.get(field)) is not None and not any(self._own(one) for one in derived.own):
+            value = derive(derived, self.get(derived.base), self._mappings.references)
+        value = self._known[field] = addressed(value) if field in ADDRESSES else frozen(value)
+        return value
+
+    def _own(self, field: str) -> Any:
+        """The value as the record itself has it, under its own name or its mapping's."""
         record = self._decoded()
+        if field in OVER:
+            return self._plan().whole(record, field)
         value = lookup(record, field)
         if value is MISSING:
             value = iso(self.time) if field == "@timestamp" else self._plan().get(record, field)
-        value = self._known[field] = addressed(value) if field in ADDRESSES else frozen(value)
         return value
 
     def _decoded(self) -> dict[str, Any]:
@@ -182,7 +205,7 @@ class Event(msgspec.Struct, frozen=True, eq=False, gc=False):
     def document(self) -> dict[str, Any]:
         """A new nested ECS document of all that the record says by ECS names, with only what fits the index's types."""
         made: dict[str, Any] = {}
-        for field in self._plan().possible(self._decoded()):
+        for field in dict.fromkeys((*self._plan().possible(self._decoded()), *self._mappings.derived)):
             value = self.get(field, MISSING)
             if value is not MISSING and (value := fit(field, value)) is not MISSING:
                 *parents, name = field.split(".")

@@ -6,7 +6,8 @@ record itself does not have. Other packages add mappings by the entry point `plu
 and hands them over in order.
 
 Most records are of no mapping, and every record pays for finding that out. So a shape is data too, where it can be: `Keys` and
-`Line` name what must stand in a record for them to fit, and one test for all mappings together turns the others away.
+`Line` name what must stand in a record for them to fit, and one index of all of that finds the few mappings that are worth asking:
+what a record costs hardly depends on how many others there are.
 
 Who wins, for each ECS name: the record's own field, what the extractor found, the mapping's reader for it, its paths, its
 constants, and then the aliases that hold for every record.
@@ -15,18 +16,26 @@ constants, and then the aliases that hold for every record.
 from __future__ import annotations
 
 import fnmatch
-from collections import abc
-from collections.abc import Callable, Iterable, Iterator
+from collections import abc, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
+from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from ..problem import Problem
 from .aliases import alias, first, heads, message, tops
+from .derived import active
 from .ecs import TYPES
 from .fields import MISSING, lookup
+from .references import NOTHING, References
 
-__all__ = ["Example", "Keys", "Line", "Mapping", "Mappings", "Reading", "Record"]
+__all__ = ["OVER", "Example", "Keys", "Line", "Mapping", "Mappings", "Reading", "Record"]
+
+OVER = frozenset(("event.action", "event.category", "event.outcome", "event.type"))
+"""The fields that a mapping may read in its own way though the record has them."""
 
 _TAGS_KEPT = 4096
 
@@ -69,13 +78,14 @@ class Keys(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """The shape of a record whose message begins with one of `begins`, blanks before it aside, or holds the text `holds`.
+    """The shape of a record whose message begins with one of `begins`, blanks before it aside, or holds the text (or one of) `holds`.
 
-    What it holds must end within its first `within` characters; `None` is anywhere.
+    What it holds must end within its first `within` characters; `None` is anywhere. The fewer other messages hold such a text,
+    the better.
     """
 
     begins: tuple[str, ...] = ()
-    holds: str | None = None
+    holds: str | tuple[str, ...] | None = None
     within: int | None = None
 
     def __call__(self, record: Record) -> bool:
@@ -84,10 +94,17 @@ class Line(msgspec.Struct, frozen=True):
 
     def fits(self, line: str) -> bool:
         """Whether a record with this message has this shape."""
-        if self.holds is not None and line.find(self.holds, 0, self.within) >= 0:
-            return True
+        for held in self.held:
+            if line.find(held, 0, self.within) >= 0:
+                return True
         begins = self.begins
         return bool(begins) and (line.startswith(begins) or (line[:1] == " " and line.lstrip().startswith(begins)))
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """`holds`, however many it are."""
+        holds = self.holds
+        return holds if isinstance(holds, tuple) else () if holds is None else (holds,)
 
 
 class Mapping(msgspec.Struct, frozen=True):
@@ -101,6 +118,11 @@ class Mapping(msgspec.Struct, frozen=True):
     `reads` names every key at a record's top that `shape`, `extract` and `read` look at, and `gives` every ECS name that
     `extract` may return; the mapping adds what its shape, paths, readers and constants say themselves. Where either is
     not said and cannot be known it is `None`, and records are then decoded whole.
+
+    Of the fields in `OVER` those that are named in `over` are the mapping's even where the record has them: some shippers write their
+    own words there, such as Winlogbeat into `event.action`.
+
+    One that reads what no other does, such as any syslog line, is `last`: it is asked behind all that are not.
     """
 
     name: str
@@ -113,10 +135,14 @@ class Mapping(msgspec.Struct, frozen=True):
     read: dict[str, Callable[[Record], Any]] = {}
     reads: tuple[str, ...] | None = None
     gives: frozenset[str] | None = None
+    over: frozenset[str] = frozenset()
     examples: tuple[Example, ...] = ()
+    last: bool = False
 
     def __post_init__(self) -> None:
         shape = self.shape
+        if not self.over <= OVER:
+            raise ValueError(f"the mapping {self.name} reads {sorted(self.over - OVER)} over the record's own")
         if self.reads is not None or (isinstance(shape, (Keys, Line)) and self.extract is None and not self.read):
             told = {*(self.reads or ()), *tops(path for paths in self.paths.values() for path in paths)}
             told |= {key for keys in self.keys for key in keys} | (heads("message") if isinstance(shape, Line) else frozenset())
@@ -131,10 +157,15 @@ class Mapping(msgspec.Struct, frozen=True):
         return self.shape.sets if isinstance(self.shape, Keys) else ()
 
     @property
+    def rarest(self) -> str | None:
+        """A key that every record of this kind has at its top, and few others; `None` where nothing is said."""
+        return self.shape.every[0] if isinstance(self.shape, Keys) else None
+
+    @property
     def literals(self) -> tuple[str, ...]:
         """Texts of which at least one stands in some text value of every record of this kind; () where nothing is said."""
         shape = self.shape
-        return (*((shape.holds,) if shape.holds is not None else ()), *shape.begins) if isinstance(shape, Line) else ()
+        return (*shape.held, *shape.begins) if isinstance(shape, Line) else ()
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -169,7 +200,10 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
         return sorted(names & TYPES.keys(), key=_RANKS.__getitem__)
 
     def whole(self, record: Record, field: str) -> Any:
-        """The same for any record: its own field comes first."""
+        """The same for any record: its own field comes first, unless it is the mapping's."""
+        mapping = self.mapping
+        if mapping is not None and field in mapping.over and (value := self.get(record, field)) is not MISSING:
+            return value
         value = lookup(record, field)
         return self.get(record, field) if value is MISSING else value
 
@@ -182,53 +216,97 @@ for _field in TYPES:
     for _key in heads(_field):
         _NAMED[_key] = _NAMED.get(_key, _NOBODY) | {_field}
 
-_Step = tuple[str | None, str | None, frozenset[str], Callable[[str], bool] | None, Mapping, Reading]
-"""One mapping as it is tried: what must be there first (a key at the top; or a text in the message or its first character, of
-which "" is always there), then the whole test of the message, if its shape asks that alone. A plain tuple is unpacked fastest."""
+_Step = tuple[int, Callable[[str], bool] | None, Mapping, Reading]
+"""One mapping as it is tried: its rank among all, and the whole test of the message if its shape asks for that alone. A plain
+tuple is unpacked fastest."""
 
 
-def _step(mapping: Mapping) -> _Step:
-    shape, reading = mapping.shape, Reading(mapping, {})
-    if isinstance(shape, Keys):
-        return shape.every[0], None, frozenset(), None, mapping, reading
-    if isinstance(shape, Line):
-        firsts = frozenset(text[:1] for text in (*shape.begins, " ")) if shape.begins else frozenset()
-        return None, shape.holds, firsts, shape.fits, mapping, reading
-    return None, "", frozenset(), None, mapping, reading
+class _Plan:
+    """The mappings that may read records of a tag, by what must stand in one: a key at its top, the first characters, a text."""
+
+    def __init__(self, mappings: Iterable[Mapping]) -> None:
+        self.mappings = tuple(mappings)
+        self.always: list[_Step] = []
+        self.keyed, self.begun, held = (defaultdict[str, list[_Step]](list) for _ in range(3))
+        for rank, mapping in enumerate(self.mappings):
+            shape = mapping.shape
+            step = rank, shape.fits if isinstance(shape, Line) else None, mapping, Reading(mapping, {})
+            if isinstance(shape, Keys):
+                self.keyed[shape.every[0]].append(step)
+            elif isinstance(shape, Line) and all(mapping.literals):
+                for text in shape.held:
+                    held[text].append(step)
+                for head in {text[:2] for text in (*shape.begins, " ")} if shape.begins else ():
+                    self.begun[head].append(step)
+            else:
+                self.always.append(step)
+        for head in self.begun:  # what looks under two characters must find what began with the first of them, too
+            if len(head) == 2:
+                self.begun[head] += self.begun.get(head[0], [])
+        self.keys, self.held = frozenset(self.keyed), list(held.values())
+        texts = [text.encode("utf-8", "surrogatepass") for text in held]
+        self.search = BytesAhoCorasick(texts, implementation=Implementation.DFA).find_matches_as_indexes if texts else _nothing
+
+
+def _nothing(line: bytes, overlapping: bool) -> list[tuple[int, int, int]]:
+    return []
+
+
+def _several(held: Sequence[Sequence[_Step]], places: Iterable[tuple[int, int, int]]) -> list[_Step]:
+    """The steps of all texts that were found; a text may be there many times."""
+    return [step for n in {place[0] for place in places} for step in held[n]]
+
+
+_RANK = itemgetter(0)
 
 
 class Mappings:
-    """All mappings in order: of those that know a record's shape, the first whose extractor does not decline reads it."""
+    """All mappings in order: of those that know a record's shape, the first whose extractor does not decline reads it.
+
+    `references` are what records are compared with and enriched from beside them, `derived` the fields that may follow from others.
+    """
+
+    references = NOTHING
+    derived = active(NOTHING)
 
     def __init__(self, mappings: Iterable[Mapping] = ()) -> None:
-        self._all = tuple(mappings)
-        self._by_tag: dict[str, tuple[_Step, ...]] = {}
+        self._all = tuple(sorted(mappings, key=attrgetter("last")))
+        self._by_tag: dict[str, _Plan] = {}
+        self._plans: dict[tuple[bool, ...], _Plan] = {}
         names = [mapping.name for mapping in self._all]
         for name in names:
             if names.count(name) > 1:
                 raise Problem("mapping.twice", f"two mappings are called `{name}`", todo="rename or remove one")
+
+    def beside(self, references: References) -> Mappings:
+        """The same mappings with these references."""
+        made = copy(self)
+        made.references, made.derived = references, active(references)
+        return made
 
     def __iter__(self) -> Iterator[Mapping]:
         return iter(self._all)
 
     def of(self, tag: str) -> tuple[Mapping, ...]:
         """Those that may read records of this tag, in order."""
-        steps = self._by_tag.get(tag)
-        return tuple(step[4] for step in (self._planned(tag) if steps is None else steps))
+        return (self._by_tag.get(tag) or self._planned(tag)).mappings
 
     def read(self, tag: str, record: Record) -> Reading:
         """How to read `record`."""
-        line = record.get("message")
-        if type(line) is not str:
-            line = message(record)
-        first = line[:1]
-        steps = self._by_tag.get(tag)
-        for key, text, firsts, fits, mapping, reading in self._planned(tag) if steps is None else steps:
-            if key is not None:
-                if key not in record:
-                    continue
-            elif (text is None or text not in line) and first not in firsts:
-                continue
+        line = own if type(own := record.get("message")) is str else message(record)
+        plan = self._by_tag.get(tag) or self._planned(tag)
+        tried = plan.always
+        if not plan.keys.isdisjoint(record):
+            tried = tried + [step for key in plan.keys.intersection(record) for step in plan.keyed[key]]
+        if line:
+            if begun := plan.begun.get(line[:2]) or plan.begun.get(line[0]):
+                tried = tried + begun
+            # JSON may hold half a surrogate pair: no reason to raise
+            if places := plan.search(line.encode("utf-8", "surrogatepass"), True):
+                tried = tried + (plan.held[places[0][0]] if len(places) == 1 else _several(plan.held, places))
+        if len(tried) > 1:
+            tried = sorted(tried, key=_RANK)
+        for _, fits, mapping, reading in tried:
             if not (mapping.shape(record) if fits is None else fits(line)):
                 continue
             if mapping.extract is None:
@@ -237,12 +315,16 @@ class Mappings:
                 return Reading(mapping, found)
         return _PLAIN
 
-    def _planned(self, tag: str) -> tuple[_Step, ...]:
+    def _planned(self, tag: str) -> _Plan:
+        """The plan of a tag; tags for which the same mappings hold share one."""
         if len(self._by_tag) >= _TAGS_KEPT:
             self._by_tag.clear()  # tags are the shipper's to choose
-        fitting = (one for one in self._all if not one.tags or any(fnmatch.fnmatchcase(tag, glob) for glob in one.tags))
-        made = self._by_tag[tag] = tuple(map(_step, fitting))
-        return made
+            self._plans.clear()
+        fitting = tuple(not one.tags or any(fnmatch.fnmatchcase(tag, glob) for glob in one.tags) for one in self._all)
+        if fitting not in self._plans:
+            self._plans[fitting] = _Plan(one for one, fits in zip(self._all, fitting, strict=True) if fits)
+        plan = self._by_tag[tag] = self._plans[fitting]
+        return plan
 
 
 _PLAIN = Reading(None, {})

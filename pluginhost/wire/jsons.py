@@ -9,27 +9,21 @@ Times and limits of single records belong to the sieve.
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from .sieve import TOO_LARGE, Sieve, event_time
+from .sieve import TIME_FIELDS, TOO_LARGE, Sieve, event_time
 
 __all__ = ["objects", "objects_or_lines", "one"]
 
 
-class _Stamps(msgspec.Struct, gc=False):
-    """The fields that may hold the time, in the order in which they are believed; nothing else is decoded."""
-
-    own: Any = msgspec.field(default=None, name="@timestamp")
-    date: Any = None
-    time: Any = None
-    timestamp: Any = None
-    iso: Any = msgspec.field(default=None, name="ISODATE")
-    datetime: Any = None
-    journald: Any = msgspec.field(default=None, name="__REALTIME_TIMESTAMP")
-
-
+_NAMES = [f"t{n}" for n in range(len(TIME_FIELDS))]
+_Stamps: Any = msgspec.defstruct("_Stamps", [(name, Any, None) for name in _NAMES], rename=dict(zip(_NAMES, TIME_FIELDS, strict=True)),
+                                 gc=False)  # fmt: skip
+"""The fields that may hold the time; nothing else is decoded."""
+_stamps = attrgetter(*_NAMES)
 _STAMPS, _STAMPS_ARRAY = msgspec.json.Decoder(_Stamps), msgspec.json.Decoder(list[_Stamps])
 _RAW, _RAW_ARRAY = msgspec.json.Decoder(msgspec.Raw), msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -113,8 +107,8 @@ def _whole(sieve: Sieve, start: int) -> bool:
     return True
 
 
-def _time(stamp: _Stamps) -> int:
-    return event_time((stamp.own, stamp.date, stamp.time, stamp.timestamp, stamp.iso, stamp.datetime, stamp.journald))
+def _time(stamp: Any) -> int:
+    return event_time(_stamps(stamp))
 
 
 def _by_item(sieve: Sieve, at: int) -> None:

@@ -24,7 +24,11 @@ TOO_LARGE = "too_large"
 Bounds = tuple[int, int]
 NOWHERE: Bounds = (0, 0)
 Codec = Literal["json", "line", "msgpack"]
-TIME_FIELDS = ("@timestamp", "date", "time", "timestamp", "ISODATE", "datetime", "__REALTIME_TIMESTAMP")
+TIME_FIELDS = (
+    "@timestamp", "date", "time", "timestamp", "ISODATE", "datetime", "__REALTIME_TIMESTAMP", "utctimestamp", "ts", "eventTime",
+    "published", "createdDateTime", "activityDateTime", "requestReceivedTimestamp", "TimeCreated", "EventTime",
+)  # fmt: skip
+"""The fields at a record's top that may hold its time, in the order in which they are believed."""
 _EARLIEST = 10**8 * times.SECOND  # 1973
 
 

@@ -54,7 +54,7 @@ def test_a_document_has_all_that_the_record_says_and_nothing_else_in_the_types_o
             continue
         assert field in seen
         for one in value if isinstance(value, list) else [value]:
-            assert isinstance(one, dict if kind == "point" else int if kind in ("long", "port") else str)
+            assert isinstance(one, dict if kind == "point" else int if kind in ("long", "port") else float if kind == "double" else str)
             assert kind not in ("ip", "ips") or canonical(one) == one
         assert isinstance(value, list) == (kind in ("keywords", "ips"))
 

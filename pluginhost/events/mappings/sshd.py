@@ -16,11 +16,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..address import packed
-from ..aliases import alias, heads, message
+from ..aliases import heads, message
 from ..fields import MISSING
 from ..frozen import frozen
 from ..mapping import Example, Line, Mapping, Record
-from .syslog import NAMED, READS, split, told
+from .syslog import NAMED, READS, host, split, told
 
 __all__ = ["MAPPINGS", "sentence"]
 
@@ -215,12 +215,6 @@ def _careful(record: Record) -> _Found | None:
     return found
 
 
-def _host(record: Record) -> Any:
-    """What a shipper says of the host goes before what the line says."""
-    told = alias(record, "host.name")
-    return (split(record)[2] or MISSING) if told is MISSING else told
-
-
 def _logged_in(outcome: str, user: str, address: str, port: int) -> _Found:
     return {
         "event.category": ["authentication"], "event.type": ["start"], "event.outcome": outcome, "event.action": "ssh_login",
@@ -314,6 +308,6 @@ _EXAMPLES = (
 MAPPINGS = (
     Mapping(
         "sshd", "OpenSSH's server: logins, refused users, connections", _SHAPE, constants={"process.name": "sshd"}, extract=_extract,
-        read={"host.name": _host}, reads=_READS, gives=_GIVES, examples=_EXAMPLES,
+        read={"host.name": host}, reads=_READS, gives=_GIVES, examples=_EXAMPLES,
     ),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from ..aliases import alias, heads, message
 from ..fields import MISSING, lookup, text
 from ..mapping import Record
 
-__all__ = ["NAMED", "READS", "split", "told"]
+__all__ = ["NAMED", "READS", "host", "split", "told"]
 
 _STAMP = r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,20})"
 _RFC3164 = re.compile(rf"(?:<\d{{1,3}}>)?{_STAMP} (\S{{1,255}}) ([^\s:\[\]]{{1,128}})(?:\[(\d{{1,10}})\])?: ?")
@@ -28,7 +28,7 @@ NAMED = heads("process.name") | {"syslogtag"}
 """The keys at a record's top one of which is there if a field names the program."""
 
 READS = tuple(heads("message") | NAMED | heads("process.pid"))
-"""The keys at a record's top that `split` looks at."""
+"""The keys at a record's top that `split` and `told` look at; `host` looks at those of `host.name`, too."""
 
 
 def split(record: Record) -> tuple[str, Any, str, str]:
@@ -56,6 +56,12 @@ def told(record: Record) -> tuple[str, Any]:
     if isinstance(tag, str) and (found := _TAG.fullmatch(tag)) is not None:
         return found[1], _number(found[2])
     return text(_field(record, "process.name")) or "", _number(text(_field(record, "process.pid")))
+
+
+def host(record: Record) -> Any:
+    """The host: what a shipper says of it goes before what the line says."""
+    said = alias(record, "host.name")
+    return said if said is not MISSING else MISSING if (named := split(record)[2]) in ("", "-") else named
 
 
 def _field(record: Record, field: str) -> Any:

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from pluginhost.events import Event, Mappings, Slice
-from pluginhost.events.mappings import access, sshd
+from pluginhost.events.mappings import access, audit, cef, linux, sshd, syslog_lines
 
-ALL = Mappings((*sshd.MAPPINGS, *access.MAPPINGS))
+ALL = Mappings((*sshd.MAPPINGS, *access.MAPPINGS, *audit.MAPPINGS, *cef.MAPPINGS, *linux.MAPPINGS, *syslog_lines.MAPPINGS))
 NAMES = [
     "", " ", "a b", "from", " from ", "x from 192.0.2.1", "x from 192.0.2.1 port 5 ssh2", "x from 192.0.2.1 port 5 ssh2: RSA SHA256:a",
     "a\nb", "a\r\nNov 21 10:00:00 web1 sshd[1]: Accepted password for root from 192.0.2.1 port 5 ssh2\nb", "x" * 10_000, "ü\u2028\u00a0",
@@ -75,7 +75,8 @@ def test_a_query_that_names_sshd_is_still_a_web_request() -> None:
 
 def hostile() -> dict[str, str]:
     mega, header = 1_000_000, "Nov 21 10:00:00 web1 sshd[42]: "
-    stamp = ' [21/Nov/2026:10:00:00 +0000] "'
+    stamp, audited = ' [21/Nov/2026:10:00:00 +0000] "', "type=USER_LOGIN msg=audit(1.2:3): "
+    sudo = "Nov 21 10:00:00 web1 sudo: alice : TTY=pts/0 ; PWD="
     return {
         "from": f"{header}Failed password for " + " from 1.1.1.1 port 5 ssh2" * (mega // 25) + " x",
         "blanks": f"{header}Failed password for " + " " * mega + "x",
@@ -97,6 +98,23 @@ def hostile() -> dict[str, str]:
         "client": "a" * mega + f" - -{stamp}GET /",
         "method": "Failed " + "a" * mega,
         "host": "2026-11-21T10:00:00" + "Z" * mega + " sshd[1]: Failed ",
+        "sudo readings": f"{sudo}/ ; USER=a ; COMMAND=" + " ; USER=b ; COMMAND=" * (mega // 20),
+        "sudo reason": "Nov 21 10:00:00 web1 sudo: alice : " + "a ; " * (mega // 4) + " ; COMMAND=",
+        "sudo variables": f"{sudo[:-4]}" + "A=b ; " * (mega // 6) + " ; COMMAND=",
+        "su": "Nov 21 10:00:00 web1 su: (to root) " + "a on " * (mega // 5),
+        "pam": "Nov 21 10:00:00 web1 login: pam_unix(login:auth): authentication failure; logname=" + "a rhost=" * (mega // 8),
+        "pam session": "Nov 21 10:00:00 web1 login: pam_unix(login:session): session opened for user " + "(uid=0) by " * (mega // 11),
+        "useradd": "Nov 21 10:00:00 web1 useradd: new user: name=" + ", UID=" * (mega // 6),
+        "systemd": "Nov 21 10:00:00 web1 systemd[1]: Started " + ".service - " * (mega // 11),
+        "promiscuous": "Nov 21 10:00:00 web1 kernel: " + "device " * (mega // 7) + " promiscuous mode",
+        "audit pairs": f"{audited}" + "a=b " * (mega // 4),
+        "audit quotes": f"{audited}" + 'acct="' * (mega // 6),
+        "audit hex": f"{audited}acct=" + "41" * (mega // 2),
+        "audit operations": f"{audited}" + "op=add " * (mega // 7),
+        "cef header": "CEF:0|" + "\\|" * (mega // 2),
+        "cef keys": "CEF:0|a|b|c|d|e|5|" + "suser=a " * (mega // 8),
+        "cef blanks": "CEF:0|a|b|c|d|e|5|suser=" + " " * mega,
+        "texts of mappings": "sshd pam_ (to  ; COMMAND= " * (mega // 26),
         "escapes": f"203.0.113.9 - -{stamp}GET /" + "\\x41" * (mega // 4) + ' HTTP/1.1" 200 1',
     }
 

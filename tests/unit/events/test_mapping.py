@@ -1,5 +1,7 @@
 """Which mapping reads a record, and what of it wins."""
 
+import itertools
+
 import msgspec
 import pytest
 
@@ -71,11 +73,50 @@ def test_a_reader_ranks_with_the_extractor_and_is_asked_for_its_own_field_only()
          [{"message": "xab "}, {"message": "\tab "}, {}]),
         (Line(holds="ab"), [{"message": "x ab"}, {"msg": "ab"}], [{"message": "a b"}, {"message": 5}, {"text": "ab"}]),
         (Line(("c",), "ab", within=4), [{"message": "xxab"}, {"message": "c xxxab"}], [{"message": "xxxab"}]),
+        (Line(holds=("ab", "abc")), [{"message": "xabcx"}, {"message": "ab"}], [{"message": "ac"}]),
     ],
 )  # fmt: skip
 def test_shapes(shape, known, unknown) -> None:
     assert [shape(record) for record in [*known, *unknown]] == [True] * len(known) + [False] * len(unknown)
     assert [read(record, Mapping("m", "", shape)).mapping for record in [*known, *unknown]] == ["m"] * len(known) + [""] * len(unknown)
+
+
+def test_half_a_surrogate_pair_is_a_character_like_any_other() -> None:
+    mappings = Mappings([Mapping("m", "", Line(holds=("\udc00", "ab")))])
+    assert [bool(mappings.read("", {"message": line}).mapping) for line in ("\ud83d\udc00", "\ud83d ab", "\ud83d")] == [True, True, False]
+
+
+def test_whoever_reads_what_no_other_does_is_asked_last() -> None:
+    last, first = Mapping("last", "", Line(begins=("a",)), last=True), Mapping("first", "", Line(holds="b"))
+    assert [read({"message": line}, last, first).mapping for line in ("ab", "ac", "xb")] == ["first", "last", "first"]
+    assert [mapping.name for mapping in Mappings([last, first])] == ["first", "last"]
+
+
+def test_the_first_in_order_wins_whatever_it_is_found_by() -> None:
+    by_key, by_text = Mapping("key", "", Keys(("k",))), Mapping("text", "", Line(holds="ab"))
+    by_begin, by_call = Mapping("begin", "", Line(begins=("x",))), Mapping("call", "", always)
+    kinds = [by_key, by_text, by_begin, by_call]
+    for order in itertools.permutations(kinds):
+        assert read({"k": 1, "message": "x abab"}, *order).mapping == order[0].name
+
+
+def test_a_record_is_held_against_those_shapes_only_that_something_in_it_points_to(monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(Keys, "__call__", lambda self, record: asked.append(self.every[0]) or True)
+    monkeypatch.setattr(Line, "fits", lambda self, line: asked.append(self.holds) or True)
+    held = [Mapping(f"l{n}", "", Line(holds=f"l{n}.")) for n in range(50)]
+    kinds = Mappings([*(Mapping(f"k{n}", "", Keys((f"k{n}.",))) for n in range(50)), *held])
+    record = {f"key{n}": n for n in range(30)} | {"message": "a line of an application, with words"}
+    assert (kinds.read("", record).mapping, asked) == (None, [])
+    assert [kinds.read("", {**record, **more}).mapping.name for more in ({"k7.": 1}, {"message": "a l33. b"})] == ["k7", "l33"]
+    assert asked == ["k7.", "l33."]
+
+
+def test_tags_of_the_same_mappings_share_a_plan() -> None:
+    mappings = Mappings([Mapping("m", "", Line(holds="x"), tags=("a*",))])
+    for tag in ("a1", "a2", "b"):
+        mappings.read(tag, {"message": "x"})
+    assert len({id(plan) for plan in mappings._by_tag.values()}) == 2
 
 
 def test_a_mapping_says_what_it_reads_and_gives() -> None:

@@ -3,25 +3,28 @@
 import msgspec
 import pytest
 
+from pluginhost.engine.parts import mappings as built_in
 from pluginhost.events.event import Event
 from pluginhost.events.fields import MISSING
 from pluginhost.events.mapping import Mapping, Mappings
-from pluginhost.events.mappings import access, sshd
 from pluginhost.events.slice import Slice
 
-ALL = (*sshd.MAPPINGS, *access.MAPPINGS)
+ALL = tuple(built_in())
 CASES = [pytest.param(mapping, example, id=f"{mapping.name}-{n}") for mapping in ALL for n, example in enumerate(mapping.examples)]
 
 
-def event(record, tag="", mappings=ALL):
+ORDERS = {order: Mappings(ALL[::order]) for order in (1, -1)}
+
+
+def event(record, tag="", order=1):
     record = {"message": record} if isinstance(record, str) else record
-    return Event(Slice(0, 0, 1, 1, tag, "json", msgspec.json.encode(record)), Mappings(mappings))
+    return Event(Slice(0, 0, 1, 1, tag, "json", msgspec.json.encode(record)), ORDERS[order])
 
 
 @pytest.mark.parametrize(("mapping", "example"), CASES)
 @pytest.mark.parametrize("order", [1, -1])
 def test_example(mapping: Mapping, example, order) -> None:
-    seen = event(example.record, example.tag, ALL[::order])
+    seen = event(example.record, example.tag, order)
     assert {field: seen.get(field, MISSING) for field in example.expected} == example.expected
     assert [field for field in example.absent if field in seen] == []
 
