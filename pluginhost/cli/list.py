@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +12,33 @@ import click
 
 from ..host.control import ask, running
 from ..host.trying import tried
-from ..problem import printable
+from ..options import close
+from ..problem import Problem, printable
 from .common import config_option, configured, quarantined
 
 __all__ = ["command"]
+
+_WIDEST = 32  # of a column
+_LINE = 140  # characters, where the output is no terminal
 
 
 @click.command()
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an analyzer, or a kind of records.")
 @click.option("--cost", is_flag=True, help="What each analyzer and each kind of records costs, of a host that runs.")
-def command(config: Path | None, as_json: bool, cost: bool) -> None:
-    """List analyzers with their keys, options and counts, or what they cost."""
+@click.argument("name", required=False)
+def command(config: Path | None, as_json: bool, cost: bool, name: str | None) -> None:
+    """List analyzers with their keys and counts, by file; NAME (an analyzer or a file) shows all there is to know; or what they cost."""
     setup = configured(config)
     live = running(setup.data)
     if cost:
         _costs(setup.data, as_json)
         return
     found = list(ask(setup.data, "analyzers")) if live else tried(setup)
-    for one in sorted(found, key=lambda one: one["name"] or "~"):
-        click.echo(json.dumps(one) if as_json else _told(one, live))
-    if not found and not as_json:
-        click.echo("no analyzers")
+    found = sorted(_named(found, name) if name else found, key=lambda one: one["name"] or "~")
+    told = map(json.dumps, found) if as_json else (_details(one, live) for one in found) if name else _overview(found, live)
+    for line in told:
+        click.echo(line)
 
 
 def _costs(data: Path, as_json: bool) -> None:
@@ -59,16 +66,71 @@ def _why(one: dict[str, Any]) -> str:
     return one["because"] or "only those that something in them gives away"
 
 
-def _told(one: dict[str, Any], live: bool) -> str:
+def _named(found: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """The analyzer `name`, or all of the file `name`."""
+    chosen = [one for one in found if one["name"] == name] or [one for one in found if Path(one["file"]).stem == name]
+    if not chosen:
+        raise Problem("analyzer.unknown", f"there is no analyzer {name}", todo=close(name, {one["name"] for one in found if one["name"]}))
+    return chosen
+
+
+def _overview(found: list[dict[str, Any]], live: bool) -> Iterator[str]:
+    """A line for each analyzer, by file, and behind them what is wrong with files."""
+    running = sorted((one for one in found if one["name"]), key=lambda one: (Path(one["file"]).stem, one["name"]))
+    rows = [(Path(one["file"]).stem, one["name"], _key(one), *(f"{one['counts'][name]:,}" for name in ("seen", "fired") if live))
+            for one in running]  # fmt: skip
+    head = ("file", "analyzer", "key", *(("records", "alerts") if live else ()))
+    widths = [min(max(len(row[column]) for row in (head, *rows)), _WIDEST) for column in range(len(head))]
+    room = max(shutil.get_terminal_size((_LINE, 24)).columns - sum(widths) - 2 * len(widths), 20)
+    if rows:
+        yield click.style(f"{_row(head, widths)}  what it tells", bold=True)
+    before = ""
+    for row, one in zip(rows, running, strict=True):
+        file, before = ("" if row[0] == before else row[0]), row[0]
+        mark = _mark(one)
+        yield f"{_row((file, *row[1:]), widths)}  {click.style(mark, fg='red')}{printable(one['title'], max(room - len(mark), 20))}"
+    for page in dict.fromkeys(one["problem"] for one in found if one["problem"]):
+        yield click.style(f"\n{page}", fg="red")
+    if not found:
+        yield "no analyzers"
+
+
+def _row(cells: tuple[str, ...], widths: list[int]) -> str:
+    """The cells side by side: words to the left, the counts behind the third column to the right."""
+    told = enumerate(zip(cells, widths, strict=True))
+    return "  ".join(f"{printable(cell, width):{'<' if place < 3 else '>'}{width}}" for place, (cell, width) in told)
+
+
+def _mark(one: dict[str, Any]) -> str:
+    """What must not be overlooked, before the title."""
+    if one.get("quarantine"):
+        return "quarantined: "
+    failed = one.get("counts", {}).get("failed", 0)
+    return "old version: " if one["problem"] else f"failed {failed:,} times: " if failed else ""
+
+
+def _key(one: dict[str, Any]) -> str:
+    return " + ".join(one["key"]) or ("one for all" if one["pinned"] else "–")
+
+
+def _details(one: dict[str, Any], live: bool) -> str:
     if one["name"] is None:
         return click.style(one["problem"], fg="red")
     key = "pinned to one shard" if one["pinned"] else " + ".join(one["key"]) or "no key"
-    options = ", ".join(f"{name}={value}" for name, value in one["options"].items())
-    lines = [f"{click.style(one['name'], bold=True)}  {one['title']}", f"    key {key}; where {one['where'] or 'every record'}"]
-    if options:
-        lines.append(f"    options {options}")
+    doc = [f"    {printable(line)}".rstrip() for line in one["doc"].split("\n")[1:]]
+    lines = [f"{click.style(one['name'], bold=True)}  {printable(one['title'])}", *doc, "",
+             f"    file     {printable(one['file'])}:{one['line']}",
+             f"    where    {printable(one['where']) or 'every record'}"]  # fmt: skip
+    lines += [f"    tags     {printable(', '.join(one['tags']))}"] if one["tags"] else []
+    lines += [f"    key      {key}"] + ([f"    group    {' + '.join(one['group'])}"] if one["group"] != one["key"] else [])
+    for label, (name, value) in zip(("options", *[""] * len(one["options"])), one["options"].items(), strict=False):
+        lines.append(f"    {label:<8} {name} = {printable(str(value))}")
     if live:
-        lines.append("    " + ", ".join(f"{name} {value}" for name, value in one["counts"].items()) + f", {one['seconds']:.1f} s")
+        counts = ", ".join(f"{name} {value}" for name, value in one["counts"].items())
+        lines.append(f"    counts   {counts}, {one['seconds']:.1f} s")
+        if one["unjudged"]:
+            told = ", ".join(f"{printable(reason, 40)} {count}" for reason, count in sorted(one["unjudged"].items()))
+            lines.append(f"    could not judge: {told}")
         if one["quarantine"]:
             lines.append(f"    {quarantined(one['quarantine'])}")
     if one["problem"]:
