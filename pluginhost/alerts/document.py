@@ -18,7 +18,7 @@ from ..events.event import Event
 from ..wire.times import iso
 from .sanitise import clean
 
-__all__ = ["CATEGORIES", "ECS_VERSION", "EVIDENCE", "OUTCOMES", "Rule", "document", "merge"]
+__all__ = ["CATEGORIES", "ECS_VERSION", "EVIDENCE", "OUTCOMES", "Rule", "document", "laid", "merge"]
 
 ECS_VERSION = "8.17.0"
 EVIDENCE = 10
@@ -69,6 +69,8 @@ def document(rule: Rule, alert: Alert, *, event: Event | None, key: Mapping[str,
         "observer": {"vendor": "pluginhost", "product": "pluginhost", "type": "ids", "version": __version__},
         "pluginhost": {"analyzer": rule.id, "alert": {"fingerprint": fingerprint, "count": count} | _advice(alert)},
     })  # fmt: skip
+    if not alert.reasons:
+        made["pluginhost"]["alert"].pop("suppressed", None)  # only `Alert.suppressed` says so, whatever stood in `fields`
     made["event"]["category"] = _allowed(made["event"].get("category"), CATEGORIES) or ["intrusion_detection"]
     if not _allowed(made["event"].get("outcome"), OUTCOMES):
         made["event"].pop("outcome", None)
@@ -83,8 +85,9 @@ def document(rule: Rule, alert: Alert, *, event: Event | None, key: Mapping[str,
     return clean(made)
 
 
-def _advice(alert: Alert) -> dict[str, str]:
-    return {} if alert.action == "allow" else {"action": alert.action}
+def _advice(alert: Alert) -> dict[str, Any]:
+    advised = {} if alert.action == "allow" else {"action": alert.action}
+    return {**advised, "suppressed": list(alert.reasons)} if alert.reasons else advised
 
 
 def _from_event(made: dict[str, Any], event: Event, evidence: Iterable[Event]) -> None:
@@ -141,3 +144,10 @@ def merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
             merge(into[name], value)
         else:
             into[name] = dict(value) if isinstance(value, Mapping) else value
+
+
+def laid(document: Mapping[str, Any], path: tuple[str, ...], more: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with `more` in the object at `path`; nothing of the document itself is altered."""
+    inner = document.get(path[0])
+    inner = inner if isinstance(inner, Mapping) else {}
+    return {**document, path[0]: laid(inner, path[1:], more) if path[1:] else {**inner, **more}}

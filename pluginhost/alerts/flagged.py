@@ -53,6 +53,7 @@ def _summary(document: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, 
         "reason": _of(document, "event", "reason"),
         "risk": _of(document, "event", "risk_score"),
         "fingerprint": _of(ours, "alert", "fingerprint"),
+        "suppressed": _of(ours, "alert", "suppressed"),
         "time": document.get("@timestamp"),
     }
     return {name: value for name, value in made.items() if value is not None}

@@ -12,9 +12,8 @@ import click
 from ..host.config import Configured
 from ..host.control import ask, running
 from ..host.questions import plain
-from ..problem import Problem, set_in
-from ..store.alerts import AlertStore
-from .common import COLORS, alert_line, config_option, configured
+from ..problem import Problem, printable, set_in
+from .common import COLORS, alert_line, archive, config_option, configured
 
 __all__ = ["command"]
 
@@ -27,14 +26,7 @@ def command() -> None:
 def _listed(setup: Configured, **filters: Any) -> Iterator[Any]:
     if running(setup.data):
         return ask(setup.data, "alerts", **filters)
-    return (plain(one) for one in _archive(setup).list(**filters))
-
-
-def _archive(setup: Configured) -> Any:
-    path = setup.data / "alerts.db"
-    if not path.exists():
-        raise Problem("alerts.absent", f"there are no alerts in {setup.data} yet", todo="start the sidecar: pluginhost run")
-    return AlertStore.readonly(path)
+    return (plain(one) for one in archive(setup).list(**filters))
 
 
 @command.command("list")
@@ -43,15 +35,27 @@ def _archive(setup: Configured) -> Any:
 @click.option("--severity", type=click.Choice(list(COLORS)), help="Only this severity.")
 @click.option("--analyzer", help="Only alerts of this analyzer.")
 @click.option("--text", help="Only alerts whose headline holds this text.")
+@click.option("--suppressed", is_flag=True, help="Those that were told to nobody, and how many there were for each reason.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document a line.")
-def list_(config: Path | None, limit: int, severity: str | None, analyzer: str | None, text: str | None, as_json: bool) -> None:
+def list_(config: Path | None, as_json: bool, **filters: Any) -> None:
     """List alerts, newest first."""
-    count = 0
-    for one in _listed(configured(config), limit=limit, severity=severity, analyzer=analyzer, text=text):
+    setup, count = configured(config), 0
+    for one in _listed(setup, **filters):
         _print(one, as_json)
         count += 1
     if not count and not as_json:
         click.echo("no alerts")
+    if filters["suppressed"] and not as_json:
+        _reasons(setup)
+
+
+def _reasons(setup: Configured) -> None:
+    """How many alerts each reason has suppressed, with what the configuration says of it."""
+    counted = next(ask(setup.data, "suppressions")) if running(setup.data) else archive(setup).suppressions()
+    why = {one.name: one.reason for one in setup.config.suppress}
+    click.echo()
+    for reason, count in counted.items():
+        click.echo(f"{count:>8}  {reason:<20}  {printable(why.get(reason, ''), 160)}".rstrip())
 
 
 @command.command()
@@ -64,7 +68,7 @@ def show(config: Path | None, id: str, as_json: bool) -> None:  # noqa: A002 - t
     if running(setup.data):
         one = next(ask(setup.data, "alert", id=id))
     else:
-        found = _archive(setup).get(id)
+        found = archive(setup).get(id)
         if found is None:
             raise Problem("alert.unknown", f"there is no alert {id}")
         one = plain(found)
@@ -90,7 +94,8 @@ def follow(config: Path | None, as_json: bool) -> None:
 
 
 def _print(one: Any, as_json: bool) -> None:
-    click.echo(json.dumps(one["document"], ensure_ascii=True) if as_json else alert_line(one))
+    told = f"  ({one['suppressed'].replace(' ', ', ')})" if one["suppressed"] else ""
+    click.echo(json.dumps(one["document"], ensure_ascii=True) if as_json else alert_line(one) + told)
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,7 +1,7 @@
 """The alert desk's shell: findings of all shards → journal order → one transaction → outboxes and whoever waits.
 
-Takes findings up to the lowest offset that every shard has reported, hands each to the desk's rules, and commits alerts,
-groups, outbox rows, dead letters and its positions together. Chained records and table rows are journalled before the report
+Takes findings up to the lowest offset that every shard has reported, hands each to the desk's rules (`sitting.py`), and commits alerts,
+groups, risks, outbox rows, dead letters and its positions together. Chained records and table rows are journalled before the report
 that made them counts, and recognised by id when a replay makes them again.
 
 While the disk is full, or an output that pushes back has all it may hold, nothing is committed; then findings wait up to a bound, then
@@ -19,15 +19,16 @@ from typing import Any
 
 import msgspec
 
-from ..alerts.desk import Group, decide
+from ..alerts.desk import Policy, silenced
 from ..metrics import Counts
 from ..problem import printable
-from ..store.alerts import AlertStore, Commit, Letter, NewAlert
+from ..store.alerts import AlertStore, Commit, Letter
 from ..store.row import Row
 from .committer import Committer
 from .items import Failure, Finding, Made, TableUpdate
 from .link import Report
 from .recent import Recent
+from .sitting import Route, Sitting
 from .splitter import chained_row, made_id, rejected, table_row
 
 __all__ = ["COUNTS", "Desk", "Route"]
@@ -35,15 +36,11 @@ __all__ = ["COUNTS", "Desk", "Route"]
 log = logging.getLogger(__name__)
 
 COUNTS = ("findings", "alerts", "known", "suppressed", "dead_letters", "chained", "tables", "failures", "commits", "postponed",
-          "pushed_back", "overflowed")  # fmt: skip
+          "pushed_back", "overflowed", "risks_evicted")  # fmt: skip
 _PAUSE = 2.0
 _ROOM = 0.5  # seconds between two looks whether an output has room again
 _HELD = 16 << 20  # bytes of findings of one shard that may wait for their commit; above it the shard is not listened to
 _OVERHEAD = 500  # bytes that a finding takes beside its texts
-
-Route = Callable[[Finding, Mapping[str, Any]], list[str]]
-"""Which outputs an alert goes to."""
-
 
 _Told = tuple[int, int, str, bytes]
 """A row's offset, the record's index, the alert's id, and its document if it is new."""
@@ -58,10 +55,10 @@ class Desk:
 
     def __init__(self, store: AlertStore, committer: Committer, counts: Counts, *, shards: int, route: Route, clock: Callable[[], int],
                  observer: str, told: Callable[[int], None], failed: Callable[[OSError], object] = bool,
-                 held: int = _HELD) -> None:  # fmt: skip
+                 held: int = _HELD, policy: Policy = Policy()) -> None:  # noqa: B008  # a frozen value  # fmt: skip
         self._failed, self._most_held = failed, held
         self.store, self._committer, self._counts = store, committer, counts
-        self._route, self._clock, self._observer, self._told = route, clock, observer, told
+        self._route, self.clock, self._observer, self._told, self.policy = route, clock, observer, told, policy
         positions = store.positions()
         self.frontier = min((positions.get(shard, 0) for shard in range(shards)), default=0)
         self._reported = dict.fromkeys(range(shards), self.frontier)
@@ -215,30 +212,22 @@ class Desk:
         """In the desk's thread: decides, and commits. Gives what each row has completed, be it new or known."""
         if full := self.store.full():
             raise _Full(", ".join(full))
-        known = self.store.known([one.id for one in taken])
-        stored = self.store.groups([one.fingerprint for one in taken])
-        groups = {print_: msgspec.msgpack.decode(blob, type=Group) for print_, blob in stored.items()}
-        alerts, told, changed = [], [], {}
-        now = self._clock()
-        for one in taken:
-            self._counts["findings"] += 1
-            if one.id in known:
-                self._counts["known"] += 1
-                told.append((one.offset, one.index, one.id, b""))
-                continue
-            known.add(one.id)
-            document = msgspec.json.decode(one.document)
-            decision = decide(document, one.time, groups.get(one.fingerprint), created=now, observer=self._observer)
-            groups[one.fingerprint] = changed[one.fingerprint] = decision.group
-            outputs = [] if decision.suppressed else self._route(one, decision.document)
-            alerts.append(NewAlert(id=one.id, time=one.time, severity=one.severity, analyzer=one.analyzer, fingerprint=one.fingerprint,
-                                sequence=decision.group.sequence, headline=one.message, document=msgspec.json.encode(decision.document),
-                                outputs=tuple(outputs)))  # fmt: skip
-            told.append((one.offset, one.index, one.id, alerts[-1].document))
-        packed = {print_: msgspec.msgpack.encode(group) for print_, group in changed.items()}
-        done = self.store.commit(Commit(positions=dict.fromkeys(self._reported, frontier), alerts=alerts, letters=letters, groups=packed))
+        told: list[_Told] = []
+        with self.store.turn():
+            known = self.store.known([one.id for one in taken])
+            sitting = Sitting(self.store, self.policy, self._route, taken, now=self.clock(), observer=self._observer)
+            for one in taken:
+                fresh = one.id not in known
+                known.add(one.id)
+                told.append((one.offset, one.index, one.id, sitting.decide(one) if fresh else b""))
+            done = self.store.commit(Commit(positions=dict.fromkeys(self._reported, frontier), alerts=sitting.alerts, letters=letters,
+                                            groups=sitting.groups()))  # fmt: skip
         self._overflow(done.overflowed)
-        self._counts["alerts"] += len(alerts)
+        self._counts["findings"] += len(taken)
+        self._counts["known"] += sum(not document for *_, document in told)
+        self._counts["alerts"] += len(sitting.alerts)
+        self._counts["suppressed"] += sum(bool(one.suppressed) for one in sitting.alerts)
+        self._counts["risks_evicted"] += sitting.evicted
         self._counts["dead_letters"] += len(letters)
         self._counts["commits"] += 1
         return told
@@ -267,7 +256,7 @@ class Desk:
 
     async def verdict(self, offset: int, deadline: float) -> list[tuple[int, dict[str, Any]]] | None:
         """The alerts that the row at `offset` completed, in order, each with the index of its record; also those that an equal record
-        completed before. None ("pending") when `deadline` seconds pass first.
+        completed before. Not those that nobody is told. None ("pending") when `deadline` seconds pass first.
         """
         if not await self.passed(offset, deadline):
             return None
@@ -277,7 +266,7 @@ class Desk:
                 stored = await self.within(self.store.get, id_)
                 document = stored.document if stored else b"{}"  # noqa: PLW2901
             found.append((index, msgspec.json.decode(document)))
-        return found
+        return [one for one in found if not silenced(one[1])]
 
     def close(self) -> None:
         """Waits for the commit that runs and lets go of the database."""

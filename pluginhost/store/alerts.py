@@ -2,13 +2,15 @@
 
 What one commit brings is durable as a whole, and an alert that is known already brings nothing with it: a hand-over may be
 repeated after a crash. An outbox row lives from the alert's commit until its output settles it, as delivered or dead.
+What a `turn` does beside goes into the same transaction.
 Everything in it is bounded (`Keep`, and a `Buffer` for each output); what pushes back is told by `full`, not enforced here.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import msgspec
@@ -26,6 +28,7 @@ _DUE = """
     WHERE output = ? AND kind = 'alert' AND +due <= ? ORDER BY seq LIMIT ?
 """  # CROSS JOIN and + keep to the primary key: the rows come in order, and those not due yet are few and passed over
 _AT_ONCE = 16 << 20
+_REASONS = 1000
 _OVERDUE = """
     SELECT seq FROM outbox CROSS JOIN alerts USING (seq) WHERE output = ? AND kind = 'alert' AND +created < ? ORDER BY seq LIMIT ?
 """
@@ -33,7 +36,7 @@ _DELETE = "DELETE FROM outbox WHERE output = ? AND seq = ? AND kind = 'alert'"
 
 
 class NewAlert(msgspec.Struct, frozen=True):
-    """An alert and the outputs it goes to. `time` is the event's, in ns; `document` is JSON."""
+    """An alert and the outputs it goes to. `time` is the event's, in ns; `document` is JSON; `suppressed` says why it is told to nobody."""
 
     id: str
     time: int
@@ -44,6 +47,7 @@ class NewAlert(msgspec.Struct, frozen=True):
     headline: str
     document: bytes
     outputs: tuple[str, ...] = ()
+    suppressed: tuple[str, ...] = ()
 
 
 class Commit(msgspec.Struct):
@@ -118,6 +122,10 @@ class AlertStore(Archive):
         """The outputs that dead-letter when they are full, and very nearly are."""
         return {name for name, room in self._room().items() if room < self._buffers[name].max_bytes / 10}
 
+    def turn(self) -> AbstractContextManager[None]:
+        """What is done inside, the risks' changes and one `commit` at its end, is durable as a whole, or nothing of it is."""
+        return self._database.part()
+
     def commit(self, commit: Commit) -> Stored:
         """What came of it. Everything is durable, or nothing is."""
         now, many = self._clock(), self._database.many
@@ -130,6 +138,7 @@ class AlertStore(Archive):
             fresh = [alert for alert in commit.alerts if self._stored(alert, now)]
             letters = [*commit.letters, *(letter for alert in fresh for letter in self._enqueued(alert, now, room, overflowed))]
             bury(self._database, letters, now, self.keep)
+            self._suppressed(fresh)
             self._settled({}, overflowed)
         return Stored(tuple(alert.id for alert in fresh), overflowed)
 
@@ -154,11 +163,20 @@ class AlertStore(Archive):
 
     def _stored(self, alert: NewAlert, now: int) -> bool:
         fresh = self._database.run(
-            """INSERT INTO alerts (id, time, created, severity, analyzer, fingerprint, sequence, headline, document)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING""",
+            """INSERT INTO alerts (id, time, created, severity, analyzer, fingerprint, sequence, headline, document, suppressed)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING""",
             alert.id, alert.time, now, alert.severity, alert.analyzer, alert.fingerprint, alert.sequence, alert.headline, alert.document,
+            " ".join(alert.suppressed),
         )  # fmt: skip
         return bool(fresh)
+
+    def _suppressed(self, fresh: Iterable[NewAlert]) -> None:
+        """Counts alerts that are told to nobody by each of their reasons; when there are `_REASONS`, what is new is `other`."""
+        counted = Counter(reason for alert in fresh for reason in alert.suppressed)
+        known = self.suppressions() if counted else {}
+        self._database.many("""INSERT INTO suppressions (reason, count) VALUES (?, ?)
+                               ON CONFLICT (reason) DO UPDATE SET count = count + excluded.count""",
+                            ((reason if reason in known or len(known) < _REASONS else "other", count) for reason, count in counted.items()))
 
     def awaken(self, now: int) -> None:
         """Makes everything that waits due by `now`: the clock it was put off by may have been another."""
@@ -237,6 +255,7 @@ class AlertStore(Archive):
             gone += self._idle("touched < ?", now - keep.groups_age.ns, limit)
             more = self._database.rows("SELECT COUNT(*) FROM groups")[0][0] - keep.groups
             gone += self._idle("touched > ?", -1, min(limit, more))
+            gone += self.risks.expire(now, limit)
             return gone + expire(self._database, now - keep.dead_letters_age.ns, limit)
 
     def _size(self) -> int:

@@ -11,6 +11,7 @@ import msgspec
 
 from ..problem import Problem
 from .database import Database
+from .risks import Risks
 
 __all__ = ["MIGRATIONS", "Archive", "DeadLetter", "LetterTotals", "StoredAlert", "Summary"]
 
@@ -50,16 +51,35 @@ MIGRATIONS = (
         UPDATE waiting SET held = held - 1, bytes = bytes - OLD.size WHERE output = OLD.output;
     END;
     """,
+    """
+    ALTER TABLE alerts ADD COLUMN suppressed TEXT NOT NULL DEFAULT '';
+    CREATE INDEX alerts_told ON alerts (time, seq) WHERE suppressed = '';
+    CREATE INDEX alerts_suppressed ON alerts (time, seq) WHERE suppressed <> '';
+    CREATE TABLE suppressions (reason TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE risks (kind TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, rank REAL NOT NULL, state BLOB NOT NULL,
+                        PRIMARY KEY (kind, name)) WITHOUT ROWID;
+    CREATE INDEX risks_by_at ON risks (at, kind, name);
+    CREATE INDEX risks_by_rank ON risks (kind, rank);
+    CREATE TABLE risk_totals (held INTEGER NOT NULL);
+    INSERT INTO risk_totals VALUES (0);
+    CREATE TRIGGER risk_in AFTER INSERT ON risks BEGIN UPDATE risk_totals SET held = held + 1; END;
+    CREATE TRIGGER risk_out AFTER DELETE ON risks BEGIN UPDATE risk_totals SET held = held - 1; END;
+    CREATE TABLE risk_overrides (kind TEXT NOT NULL, name TEXT NOT NULL, level TEXT NOT NULL, until INTEGER NOT NULL, at INTEGER NOT NULL,
+                                 author TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;
+    """,
 )
 
-_COLUMNS = "seq, id, time, created, severity, analyzer, fingerprint, sequence, status, headline, document"
+_COLUMNS = "seq, id, time, created, severity, analyzer, fingerprint, sequence, status, headline, document, suppressed"
 _BY_ID = f"SELECT {_COLUMNS} FROM alerts WHERE id >= ? AND id < ? ORDER BY id LIMIT 2"  # noqa: S608  # columns from above
 _SINCE = f"SELECT {_COLUMNS} FROM alerts WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608  # columns from above
 _LIST = f"SELECT {_COLUMNS} FROM alerts"  # noqa: S608  # columns from above
 
 
 class StoredAlert(msgspec.Struct, frozen=True):
-    """One alert. `seq` counts alerts as they were stored; `time` (of the event) and `created` are ns; `document` is JSON."""
+    """One alert. `seq` counts alerts as they were stored; `time` (of the event) and `created` are ns; `document` is JSON.
+
+    `suppressed` are the reasons why it was told to nobody, with blanks between; empty if it was told.
+    """
 
     seq: int
     id: str
@@ -72,6 +92,7 @@ class StoredAlert(msgspec.Struct, frozen=True):
     status: str
     headline: str
     document: bytes
+    suppressed: str = ""
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -110,17 +131,22 @@ class Archive:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.risks = Risks(database)
 
     def list(
         self, *, limit: int, after: int | None = None, before: int | None = None, severity: str | None = None,
-        analyzer: str | None = None, text: str | None = None,
+        analyzer: str | None = None, text: str | None = None, suppressed: bool | None = False,
     ) -> _Alerts:  # fmt: skip
-        """The newest by event time first: `after` <= time < `before` (ns), with `text`, in any case, in headline or document."""
+        """The newest by event time first: `after` <= time < `before` (ns), with `text`, in any case, in headline or document.
+
+        Those that were told, or those that were `suppressed`; None: both.
+        """
         wanted: dict[str, Any] = {"time >= ?": after, "time < ?": before, "severity = ?": severity, "analyzer = ?": analyzer}
         if text is not None:
             wanted["(headline || char(10) || CAST(document AS TEXT)) LIKE ? ESCAPE '\\'"] = f"%{_literal(text)}%"
         wanted = {clause: value for clause, value in wanted.items() if value is not None}
-        where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
+        which = [f"suppressed {'<>' if suppressed else '='} ''"] if suppressed is not None else []
+        where = f" WHERE {' AND '.join((*which, *wanted))}" if which or wanted else ""
         return self._alerts(f"{_LIST}{where} ORDER BY time DESC, seq DESC LIMIT ?", *wanted.values(), limit)
 
     def since(self, seq: int, limit: int) -> _Alerts:
@@ -141,6 +167,10 @@ class Archive:
     def count(self) -> int:
         """How many alerts are stored."""
         return int(self._database.rows("SELECT COUNT(*) FROM alerts")[0][0])
+
+    def suppressions(self) -> dict[str, int]:
+        """How many alerts were ever told to nobody, by reason; one alert may have several."""
+        return dict(self._database.rows("SELECT reason, count FROM suppressions ORDER BY count DESC, reason"))
 
     def summary(self) -> tuple[Summary, ...]:
         """Per analyzer and severity, by name."""

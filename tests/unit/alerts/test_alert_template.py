@@ -43,7 +43,7 @@ def test_only_types_that_every_server_has_are_used():
 def test_the_alert_template_makes_a_data_stream_above_the_built_in_one():
     body = template.alerts_template("8.10.2")
     assert (body["index_patterns"], body["priority"], body["data_stream"]) == (["logs-pluginhost.alerts-*"], 500, {})
-    assert body["_meta"] == {"managed_by": "pluginhost", "version": 1}
+    assert body["_meta"] == {"managed_by": "pluginhost", "version": 2}
     assert body["template"]["settings"] == {
         "index.mapping.total_fields.limit": 2000, "index.mapping.ignore_malformed": True, "index.codec": "best_compression",
     }  # fmt: skip
