@@ -42,14 +42,15 @@ class Ended(Exception):
 
 
 class Child:
-    """The sidecar on `folder`; as a context it is started, and surely gone in the end."""
+    """The sidecar on `folder`; as a context it is started, and surely gone in the end. `settings` are more lines of its configuration."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: str = "") -> None:
+        self._settings = settings
         self.config, self.data, self._log = folder / "pluginhost.yaml", folder / "data", folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.config.write_text(_CONFIG)
+        self.config.write_text(_CONFIG + self._settings)
         command = (sys.executable, "-m", "pluginhost", "run", "--config", str(self.config))
         with self._log.open("wb") as log:
             # a group of its own: Ctrl-C is for us, and we stop it in order
@@ -95,11 +96,19 @@ class Child:
     def ask(self, call: str, **args: Any) -> Any:
         """The one item that it answers to a control call."""
         try:
-            return next(ask(self.data, call, **args))
+            return self.asked(call, **args)[0]
+        except IndexError:
+            self.alive(_MOMENT)
+            raise Ended(f"the sidecar gave no answer to `{call}`", self.tail()) from None
+
+    def asked(self, call: str, **args: Any) -> list[Any]:
+        """All items that it answers to a control call."""
+        try:
+            return list(ask(self.data, call, **args))
         except Problem:
             self.alive(_MOMENT)
             raise
-        except (StopIteration, OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError):
             self.alive(_MOMENT)
             raise Ended(f"the sidecar gave no answer to `{call}`", self.tail()) from None
 

@@ -11,8 +11,9 @@ import click
 
 from ..host.config import Configured, configure, default_file
 from ..problem import Problem, printable
+from ..store.alerts import AlertStore, Archive
 
-__all__ = ["COLORS", "alert_line", "config_option", "configured", "quarantined"]
+__all__ = ["COLORS", "alert_line", "archive", "config_option", "configured", "quarantined"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,6 +31,14 @@ def configured(config: Path | None) -> Configured:
     if config is not None and not config.is_file():
         raise Problem("config.unreadable", f"there is no configuration {config}")
     return configure(config or default_file())
+
+
+def archive(setup: Configured) -> Archive:
+    """The alerts' database, opened to read, for when no host runs."""
+    path = setup.data / "alerts.db"
+    if not path.exists():
+        raise Problem("alerts.absent", f"there are no alerts in {setup.data} yet", todo="start the sidecar: pluginhost run")
+    return AlertStore.readonly(path)
 
 
 def alert_line(alert: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from pluginhost.host.exposition import METRICS
 from pluginhost.wire.v1 import ingest_pb2 as pb
 
 ANALYZERS = '''
-from pluginhost import Alert, SlidingCount, Timers, analyzer
+from pluginhost import Alert, SlidingCount, Timers, Unjudged, analyzer
 
 @analyzer
 def every_fourth(event):
@@ -48,9 +48,10 @@ class later:
 
 @analyzer
 def raises(event):
-    """One that fails."""
+    """One that fails once, and cannot judge another."""
     if event["n"] == 7:
         raise ValueError("seven")
+    return Unjudged("eight") if event["n"] == 8 else None
 '''
 FORWARD, HTTP, GRPC, TWICE = range(40), range(40, 60), range(60, 90), range(90, 92)
 ALERTS = 23 + 3 + 1  # every fourth of 92, each of three users, one timer
@@ -177,6 +178,7 @@ class TestAnalyzers:
         assert value("component_errors_total", stage="processing", error_type="raised", **of) == failed
         assert value("analyzer_unkeyed_events_total", analyzer=name) == unkeyed
         assert value("analyzer_keys", analyzer=name) == keys
+        assert value("analyzer_unjudged_events_total", analyzer="raises", reason="eight") == 1
         assert value("analyzer_evicted_keys_total", analyzer=name) == value("analyzer_quarantined", analyzer=name) == 0
         assert 0 <= value("analyzer_cpu_seconds_total", analyzer=name) < 10
 

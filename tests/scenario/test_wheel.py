@@ -33,8 +33,11 @@ def test_the_wheel_holds_what_belongs_into_it_and_nothing_else(wheel):
     assert {"pluginhost/_shipped/analyzers/ssh_bruteforce.py", "pluginhost/_shipped/fluentd/fluent.conf",
             "pluginhost/_shipped/logstash/pluginhost-ship.conf", "pluginhost/_shipped/protos/pluginhost/v1/ingest.proto",
             "pluginhost/alerts/alerts-template.json"} <= inside | set(names)  # fmt: skip
+    sources = {f"pluginhost/_shipped/analyzers/{file.name}" for file in (ROOT / "analyzers").glob("*.py")}
+    assert {name for name in inside if name.startswith("pluginhost/_shipped/analyzers/")} == sources  # helpers too, and nothing else
     assert {name.split("/")[0].split("-")[0] for name in names} == {"pluginhost"}
-    assert not [name for name in names if "test" in name.lower() and not name.startswith(("pluginhost/testing/", "pluginhost/cli/test.py"))]
+    ours = ("pluginhost/testing/", "pluginhost/cli/test.py", "pluginhost/cli/backtest.py", "pluginhost/replay/backtest.py")
+    assert not [name for name in names if "test" in name.lower() and not name.startswith(ours)]
 
 
 @pytest.mark.slow
@@ -46,4 +49,5 @@ def test_the_demo_runs_from_the_wheel_in_an_empty_environment(wheel, tmp_path):
     command = str(tmp_path / "env/bin/pluginhost")
     assert "everything that must be found was found" in run(command, "demo", "--rate", "0", cwd=tmp_path)
     assert "@label @PLUGINHOST" in run(command, "conf", "fluentd", cwd=tmp_path)
-    assert run(command, "list", cwd=tmp_path).startswith("new_country")
+    listed = run(command, "list", cwd=tmp_path)
+    assert [name for name in ("new_country", "login_bruteforce", "web_scanner") if f" {name} " not in listed] == []

@@ -127,7 +127,7 @@ async def test_the_template_is_put_and_maps_as_the_file_says(cluster):
     assert settings["index.mapping.total_fields.limit"] == "2000"
     for name in ("logs-pluginhost.alerts", "pluginhost-alert-state"):
         body = stored(cluster.url, name)
-        assert (body["_meta"], body["priority"]) == ({"managed_by": "pluginhost", "version": 1}, 500)
+        assert (body["_meta"], body["priority"]) == ({"managed_by": "pluginhost", "version": 2}, 500)
 
 
 NEWER, OLDER = {"managed_by": "pluginhost", "version": 99}, {"managed_by": "pluginhost", "version": 0}
@@ -144,7 +144,7 @@ async def test_a_newer_or_foreign_template_is_left_alone(cluster, caplog, meta, 
         with caplog.at_level(logging.WARNING, "pluginhost"):
             assert await output.deliver([outgoing(f"a{meta.get('version')}")]) == [DONE]
         await output.close()
-        expected = meta if kept else {"managed_by": "pluginhost", "version": 1}
+        expected = meta if kept else {"managed_by": "pluginhost", "version": 2}
         assert stored(cluster.url, "logs-pluginhost.alerts")["_meta"] == expected
         assert ("left as it is" in caplog.text) is kept
     finally:

@@ -102,6 +102,7 @@ def test_all_is_well(run, tmp_path):
          "bad  analyzer   {0}/mine/seen.py\n       analyzer.syntax: invalid syntax\n         {0}/mine/seen.py:1:7"),
         ("analyzers: [mine]", SEEN.replace("fires", "quiet"), "       analyzer.example: seen: expected no alert, got 1"),
         ("analyzers: [mine]\noptions: {sene: {limit: 1}}", SEEN, "$.options.sene: there is no analyzer `sene`"),
+        ("analyzers: [mine]\noptions: {other: {use: sene}}", SEEN, "$.options.other: there is no analyzer `sene`"),
         ("analyzers: [mine]\noptions: {seen: {limt: 1}}", SEEN, "$.options.seen.limt: seen has no option `limt`"),
         ("analyzers: [mine]\noptions: {seen: {limit: x}}", SEEN, "$.options.seen.limit: expected `int`, got text"),
         ("analyzers: [mine]\ninputs: [{type: http, bind: 203.0.113.1, allow_unauthenticated: true}]", SEEN, "bad  input      http"),
@@ -203,8 +204,14 @@ def test_the_analyzers_are_listed_without_a_host(run, tmp_path):
     write(tmp_path, "odd", "1/0")
     config(tmp_path, "analyzers: [mine]\noptions: {seen: {limit: 7}}")
     done = run("list")
-    assert done.output.startswith("seen  seen\n    key no key; where every record\n    options limit=7\nanalyzer.import: ZeroDivisionError")
+    head, row, _, page = done.output.split("\n")[:4]
+    assert (head.split(), row) == (["file", "analyzer", "key", "what", "it", "tells"], "seen  seen      –    seen")
+    assert page.startswith("analyzer.import: ZeroDivisionError")
     assert (done.exit_code, done.stderr) == (0, "")
+    assert run("list", "seen").output.startswith(f"seen  seen\n\n    file     {tmp_path}/mine/seen.py:2\n    where    every record\n"
+                                                 "    key      no key\n    options  limit = 7\n")  # fmt: skip
+    assert run("list", "odd").output.startswith("analyzer.import: ZeroDivisionError")
+    assert "did you mean `seen`?" in run("list", "sene").stderr
     listed = [json.loads(line) for line in run("list", "--json").stdout.splitlines()]
     assert [(one["name"], bool(one["problem"])) for one in listed] == [("seen", False), (None, True)]
     config(tmp_path, "analyzers: [none]")
@@ -212,8 +219,9 @@ def test_the_analyzers_are_listed_without_a_host(run, tmp_path):
 
 
 def test_the_shipped_analyzers_are_listed_by_default(run):
-    listed = [line.split("  ")[0] for line in run("list").output.splitlines() if line[0] != " "]
-    assert listed == sorted(file.stem for file in shipped_analyzers().glob("[!_]*.py"))
+    listed = [line.split("  ")[0] for line in run("list").output.splitlines()[1:] if line[0] != " "]
+    templates = {"count_anomaly", "list_hit", "new_value", "numeric_anomaly", "rare_value"}
+    assert listed == sorted({file.stem for file in shipped_analyzers().glob("[!_]*.py")} - templates)
 
 
 def test_an_absent_store_and_an_empty_one(run, tmp_path):
