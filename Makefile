@@ -5,13 +5,14 @@
 #             clients (loggers of four languages, OpenTelemetry, syslog-ng, rsyslog …)
 # make check  lint, types, import contract
 # make bench  what records cost, beside peers from the package index; the longer ones run alone: benchmarks/README.md
+# make eval   how well the shipped analyzers find made-up attacks, into docs/evaluation.md; takes some minutes
 # make soak   kill -9 under load, ROUNDS times; power cuts, 120 times; 3,000 reloads
 PYTHON ?= python3
 ROUNDS ?= 200
 SEED ?= 1
 BIN := .venv/bin
 
-.PHONY: demo run check test peers bench soak docs protos lock system clean
+.PHONY: demo run check test peers bench eval soak docs protos lock system clean
 
 demo: .venv/core
 	@$(BIN)/pluginhost demo
@@ -32,6 +33,9 @@ peers: .venv/dev
 
 bench: .venv/dev
 	for one in unwanted firing pipeline mappings peers_logprep peers_elastalert loopback; do $(BIN)/python benchmarks/$$one.py || exit; done
+
+eval: .venv/dev
+	$(BIN)/python benchmarks/eval.py --write
 
 soak: .venv/dev
 	$(BIN)/python tests/soak/soak.py --rounds $(ROUNDS) --seed $(SEED)

@@ -5,6 +5,7 @@ A part stands between `<!-- generated: name -->` and `<!-- end -->`; everything 
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 import sys
@@ -17,12 +18,11 @@ import click
 import msgspec
 import yaml
 
-from pluginhost import Alert, Derived, Event, FirstSeen, SlidingCount, Table, Timer, Timers
+from pluginhost import Alert, Derived, Event, FirstSeen, LastSeen, Recent, SlidingCount, Table, Timer, Timers, Unjudged
 from pluginhost.cli import main as cli
-from pluginhost.engine.parts import find, mappings, names
+from pluginhost.engine.parts import find, names
 from pluginhost.events.aliases import ALIASES
-from pluginhost.events.fields import MISSING, lookup
-from pluginhost.host.config import Config, Journal, Log, Metrics, Route
+from pluginhost.host.config import Config, Journal, ListFile, Log, Metrics, Risk, RiskLevels, RiskWeights, Route, Suppression
 from pluginhost.host.exposition import METRICS
 from pluginhost.inputs.access import Key
 from pluginhost.inputs.forward.options import Client, User
@@ -35,8 +35,8 @@ __all__ = ["DOCS", "commands", "filled", "parts"]
 DOCS = Path(__file__).parent
 _PART = re.compile(r"(?<=<!-- generated: )(?P<name>[a-z_ ]+) -->\n.*?(?=<!-- end -->)", re.DOTALL)
 _BOUNDS = {"ge": "at least {}", "le": "at most {}", "min_length": "not empty", "pattern": "matches `{}`"}
-_STATES = (SlidingCount, FirstSeen, Timers, Table)
-_OF_THE_ENGINE = {"dump", "evidence", "fresh", "load", "moved", "bound"}
+_STATES = (SlidingCount, FirstSeen, LastSeen, Recent, Timers, Table)
+_OF_THE_ENGINE = {"dump", "evidence", "fresh", "load", "merge", "moved", "bound"}
 
 
 def parts() -> dict[str, str]:
@@ -54,6 +54,11 @@ def parts() -> dict[str, str]:
         "output pages": _pages("outputs"),
         **{f"input {name}": _options(find("inputs", name).Options) for name in names("inputs")},
         **{f"output {name}": _options(find("outputs", name).Options) for name in names("outputs")},
+        "lists": _options(ListFile),
+        "suppress": _options(Suppression),
+        "risk": _options(Risk),
+        "risk weights": _options(RiskWeights),
+        "risk levels": _options(RiskLevels),
         "serving": _options(Serving),
         "keys": _options(Key),
         "forward users": _options(User),
@@ -61,8 +66,7 @@ def parts() -> dict[str, str]:
         "calling": _options(Calling),
         "event": _members(Event),
         "states": "\n".join(_state(one) for one in _STATES),
-        "results": "\n".join(_struct(one) for one in (Alert, Derived, Timer)),
-        "mappings": _mappings(),
+        "results": "\n".join(_struct(one) for one in (Alert, Derived, Unjudged, Timer)),
         "aliases": _table(("ECS name", "is also found as"), ((f"`{name}`", _codes(raw)) for name, raw in ALIASES.items())),
         "commands": "\n".join(_command(name, one) for name, one in commands()),
     }
@@ -164,19 +168,6 @@ def _struct(kind: type[msgspec.Struct]) -> str:
     return f"### `{kind.__name__}({', '.join(given)})`\n\n{inspect.cleandoc(kind.__doc__ or '')}\n"
 
 
-def _mappings() -> str:
-    rows = []
-    for one in mappings():
-        found = {field for example in one.examples for field in example.expected if not _has(example.record, field)}
-        fields = sorted({*one.paths, *one.constants, *found})
-        rows.append((f"`{one.name}`", one.description, _codes(fields)))
-    return _table(("mapping", "reads", "ECS names it gives"), rows)
-
-
-def _has(record: Mapping[str, Any] | str, field: str) -> bool:
-    return not isinstance(record, str) and lookup(record, field) is not MISSING
-
-
 def _arguments(one: Any) -> str:
     """The public parameters without types, as they are written in a call."""
     shown = [given for given in inspect.signature(one).parameters.values() if given.name != "self" and not given.name.startswith("_")]
@@ -206,6 +197,9 @@ def main() -> None:
         if after != before:
             file.write_text(after, "utf-8")
             sys.stdout.write(f"wrote {file}\n")
+    sys.path.insert(0, str(DOCS))
+    for name in ("mappings_table", "toolbox", "analyzers_pages"):  # pages with generators of their own
+        importlib.import_module(name).main()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sidecars import Sidecar
+
+# Machines are shared: how long an example takes, or is thought up, says nothing. In CI hypothesis' own profile lies under this one.
+settings.register_profile("shared", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 
 @pytest.fixture

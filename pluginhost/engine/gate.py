@@ -11,21 +11,23 @@ from typing import Any
 
 import msgspec
 
-from ..detect.declaration import Analyzer, Example
+from ..alerts.desk import silenced
+from ..detect.declaration import Analyzer, Example, Lists
 from ..events.mapping import Mappings
+from ..events.references import Listing, References, compiled, listing_of
 from ..events.slice import Slice
 from ..problem import Place, Problem
 from ..store.row import Kind, Row
 from ..wire.chunk import Columns
-from .generations import Module, describe, fitted, ready
+from .generations import Module, describe, ready, used
 from .items import Item, Result, Tick
-from .loader import Bundle
+from .loader import Bundle, load
 from .pipeline import Pipeline
 from .splitter import slices
 from .state import ShardState
 from .unit import Unit
 
-__all__ = ["START", "check", "judge", "rows", "ticking"]
+__all__ = ["START", "check", "judge", "loaded", "played", "prepared", "references", "rows", "ticking"]
 
 START = 1_767_225_600_000_000_000
 """When the first record of an example happens: 2026-01-01T00:00:00Z, in ns."""
@@ -35,25 +37,31 @@ _encode = msgspec.msgpack.Encoder().encode
 
 def check(made: Bundle, options: Mapping[str, Mapping[str, Any]], mappings: Mappings) -> Module:
     """The manifest entry of a bundle that passed; the `Problem` that keeps it out otherwise."""
-    units = ready(made, options)
+    units, templates = loaded(made, options)
     lines = made.source.splitlines()
-    for unit in units:
+    for unit in (*units, *templates):
         for example in unit.analyzer.examples:
             problem = judge(unit, example, mappings)
             if problem is not None:
                 if isinstance(problem.where, Place) and problem.where.file == made.file and not problem.where.text:
                     problem.where = Place(problem.where.file, problem.where.line, 0, lines[problem.where.line - 1])
                 raise problem
-    return describe(made, units, options)
+    return describe(made, units, options, [one.name for one in templates])
+
+
+def loaded(made: Bundle, options: Mapping[str, Mapping[str, Any]]) -> tuple[list[Unit], list[Unit]]:
+    """(the units of a bundle that run, its templates as units, which have examples too)."""
+    found = load(made)
+    templates = [used(one, one.name, {}, made.name, made.sources) for one in found if one.declared.template]
+    return ready(made, options, found), templates
 
 
 def judge(unit: Unit, example: Example, mappings: Mappings) -> Problem | None:
     """What is wrong with the example, or None."""
     place = example.where
     try:
-        given = fitted(unit.analyzer, example.options, f"{unit.name}: an example's options")
-        fresh = Unit(unit.analyzer, {**unit.options, **given}, unit.rule.ruleset, unit.sources)
-        result = _run(fresh, example, mappings)
+        fresh = prepared(unit, example)
+        result = played(fresh, example, mappings)
     except Problem as problem:
         problem.where = place
         return problem
@@ -61,14 +69,15 @@ def judge(unit: Unit, example: Example, mappings: Mappings) -> Problem | None:
         return Problem("analyzer.example", f"{unit.name}: an example that is no text or record: {error}", where=place)
     if result.failures:
         failure = result.failures[0]
-        told = f"{unit.name}: {failure.error}, at record {failure.index + 1} of the example in line {place.line}"
-        return Problem("analyzer.example", told, where=failure.place or place)
-    wanted = _verdict(example, len(result.findings))
+        what = f"{unit.name}: {failure.error}, at record {failure.index + 1} of the example in line {place.line}"
+        return Problem("analyzer.example", what, where=failure.place or place)
+    heard = [one for one in result.findings if not silenced(msgspec.json.decode(one.document))]
+    wanted = _verdict(example, len(heard))
     if wanted is None:
         return None
-    first = f", the first at record {result.findings[0].index + 1}: {result.findings[0].message}" if result.findings else ""
+    first = f", the first at record {heard[0].index + 1}: {heard[0].message}" if heard else ""
     why = _why(fresh, unit.analyzer, len(example.records))
-    return Problem("analyzer.example", f"{unit.name}: expected {wanted}, got {len(result.findings) or 'none'}{first}; {why}", where=place)
+    return Problem("analyzer.example", f"{unit.name}: expected {wanted}, got {len(heard) or 'none'}{first}; {why}", where=place)
 
 
 def _verdict(example: Example, alerts: int) -> str | None:
@@ -88,10 +97,31 @@ def _why(unit: Unit, analyzer: Analyzer, records: int) -> str:
     return told
 
 
-def _run(unit: Unit, example: Example, mappings: Mappings) -> Result:
-    pipeline, state = Pipeline([unit], mappings), ShardState()
+def prepared(unit: Unit, example: Example) -> Unit:
+    """The unit with the options of its example."""
+    told = {**example.options, "use": unit.name} if unit.analyzer.declared.template else example.options
+    at = f"{unit.name}: an example's options"
+    return used(unit.analyzer, unit.name, told, unit.rule.ruleset, unit.sources, unit.options, at)
+
+
+def played(unit: Unit, example: Example, mappings: Mappings) -> Result:
+    """What comes of the example's records, with its lists, and with time passing as it says."""
+    pipeline, state = Pipeline([unit], mappings.beside(references(example.lists))), ShardState()
     row = rows(example.records, START, example.every, example.tag)
     return pipeline.run(state, ticking(slices(row), START + len(example.records) * example.every + example.wait))
+
+
+def references(lists: Mapping[str, Lists]) -> References:
+    """References with the lists of an example."""
+    return References({name: _listing(told) for name, told in lists.items()})
+
+
+def _listing(told: Lists) -> Listing:
+    """The list of an example: networks where all of it are, else strings, unless it says the kind."""
+    if len(told) == 2 and not isinstance(told[1], str):
+        return listing_of(str(told[0]), told[1])
+    values = [str(one) for one in told]
+    return listing_of("networks" if compiled("networks", ((one, "") for one in values))[1] == len(values) else "strings", values)
 
 
 def ticking(records: Iterable[Item], end: int) -> Iterator[Item]:

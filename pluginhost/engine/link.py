@@ -56,7 +56,8 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
 
 
 class UnitCounts(msgspec.Struct, frozen=True, array_like=True):
-    """The counters of one analyzer in this worker, since it started; `keys` is how many keys it remembers now, `most` how many it may."""
+    """The counters of one analyzer in this worker, since it started; `keys` is how many keys it remembers now, `most` how many it may,
+    `unjudged` how many events it could not judge, by reason."""
 
     seen: int
     fired: int
@@ -65,6 +66,7 @@ class UnitCounts(msgspec.Struct, frozen=True, array_like=True):
     evicted: int
     keys: int
     most: int = 0
+    unjudged: dict[str, int] = {}
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):

@@ -33,6 +33,11 @@ class Bundle(msgspec.Struct, frozen=True):
     helpers: dict[str, str]
 
     @property
+    def sources(self) -> dict[str, str]:
+        """Every source by the file it stands in."""
+        return {**{str(Path(self.file).with_name(f"{name}.py")): text for name, text in self.helpers.items()}, self.file: self.source}
+
+    @property
     def digest(self) -> str:
         """sha256 over all sources, hex."""
         made = sha256(self.source.encode())
@@ -117,14 +122,10 @@ class _Modules:
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
-            raise Problem("analyzer.import", f"{type(error).__name__}: {error}", where=place_of(error, self._sources())) from None
+            raise Problem("analyzer.import", f"{type(error).__name__}: {error}", where=place_of(error, self._bundle.sources)) from None
         finally:
             sys.modules.pop(module.__name__, None)
         return module
-
-    def _sources(self) -> dict[str, str]:
-        made = {self._helper_file(name): source for name, source in self._bundle.helpers.items()}
-        return {**made, self._bundle.file: self._bundle.source}
 
     def _helper_file(self, name: str) -> str:
         return str(Path(self._bundle.file).with_name(f"{name}.py"))

@@ -19,7 +19,7 @@ import msgspec
 from ..alerts.document import document
 from ..alerts.ids import chained_id, event_id, fingerprint, record_id, timer_event_id
 from ..alerts.sanitise import plain
-from ..detect.finding import Alert, Derived, Timer
+from ..detect.finding import Alert, Derived, Timer, Unjudged
 from ..events.event import Event, slice_of
 from ..events.keys import key_bytes, key_group, show
 from ..events.keys import shard as shard_of
@@ -216,6 +216,9 @@ class Pipeline:
     def _took(self, memory: Memory, cell: Cell, key: bytes, given: Any, origin: _Origin, result: Result) -> None:
         """Turns what the analyzer returned into findings and chained records; all of a call or nothing of it."""
         unit = memory.unit
+        if given.__class__ is Unjudged:
+            unit.judged_not(given.reason)
+            return
         findings: list[Finding] = []
         chained: list[Made] = []
         for one in _several(given):
@@ -225,8 +228,10 @@ class Pipeline:
                 findings.append(_finding(unit, cell, key, one, origin, len(findings)))
             elif isinstance(one, Derived):
                 chained.append(_derived(unit, key, one, origin, len(chained)))
+            elif isinstance(one, Unjudged):
+                unit.judged_not(one.reason)
             else:
-                raise TypeError(f"expected Alert, Derived or None, got {type(one).__name__}")
+                raise TypeError(f"expected Alert, Derived, Unjudged or None, got {type(one).__name__}")
         unit.fired += len(findings)
         result.findings += findings
         result.chained += chained

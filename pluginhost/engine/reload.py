@@ -21,6 +21,7 @@ from .child import started
 from .generations import Generations, Manifest, Module
 from .link import Framed, frame
 from .loader import Bundle, bundle, is_analyzer_file
+from .references import File, Library
 
 __all__ = ["Checker", "Reloader"]
 
@@ -81,8 +82,10 @@ class Checker:
 class Reloader:
     """Knows the current manifest, what each file last looked like, and which problems stand."""
 
-    def __init__(self, folders: Iterable[Path], options: Mapping[str, dict[str, Any]], generations: Generations, checker: Checker) -> None:
+    def __init__(self, folders: Iterable[Path], options: Mapping[str, dict[str, Any]], generations: Generations, checker: Checker,
+                 files: Iterable[File] = ()) -> None:  # fmt: skip
         self._folders, self._options, self._generations, self._checker = tuple(folders), options, generations, checker
+        self.library = Library(files, generations)
         self.manifest = generations.latest() or Manifest(0, ())
         self.problems: dict[str, Problem] = {}
         self._looks: dict[str, str] = {}  # the digest each file was last tried with
@@ -110,10 +113,11 @@ class Reloader:
         for file in present:
             await self._look(file, modules, bundles, reset)
         made = tuple(modules[name] for name in sorted(modules))
-        if made == self.manifest.modules and not reset:
+        contents = await self.library.look(self.manifest.contents)
+        if made == self.manifest.modules and contents == self.manifest.contents and not reset:
             return None
         bundles = {module.file: bundles.get(module.file) or self._generations.bundle(module) for module in made}
-        manifest = Manifest(self.manifest.number + 1, made)
+        manifest = Manifest(self.manifest.number + 1, made, contents)
         try:
             self._generations.write(manifest, bundles.values())
         except OSError as error:
@@ -133,7 +137,7 @@ class Reloader:
             return
         current = modules.get(name)
         options = self._options
-        mine = {info.name: options.get(info.name, {}) for info in current.analyzers} if current else None
+        mine = current.chosen(options) if current else None
         if current is not None and current.digest == made.digest and current.options == mine:
             if self.problems.pop(name, None) is not None:
                 log.info("%s: back to what runs", name)

@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Iterator
 from itertools import chain, islice
 from typing import Any, TypeVar
 
-from ..detect.state import Table
+from ..detect.table import Table
 from .items import TableUpdate
 from .unit import Cell, Rows, Unit, unpack
 

@@ -19,7 +19,9 @@ import msgspec
 from ..alerts.document import Rule
 from ..detect.declaration import Analyzer
 from ..detect.finding import SEVERITIES
-from ..detect.state import State, Table, Timers
+from ..detect.state import State
+from ..detect.table import Table
+from ..detect.timers import Timers
 from ..match import Test
 from ..match import compile as compile_predicate
 from ..options import Duration
@@ -29,6 +31,7 @@ __all__ = ["Cell", "Rows", "Unit", "pack", "unpack"]
 _MARGIN = Duration.of("1h").ns
 """Shippers deliver late: a key idle (by arrival) for less than its state's life and this is kept."""
 
+_REASONS = 20
 _FIELD = re.compile(r"[a-z_@][\w@-]{0,63}(?:\.[\w@-]{1,63})*|[A-Z][\w@-]{0,63}", re.ASCII)
 
 Rows = dict[str, tuple[Any, int]]
@@ -79,6 +82,14 @@ class Unit:
         self._dumped: Callable[[Any], list[Any]] = _written(f"[{', '.join(f'cell.{slot}.dump()' for slot in slots)}]")
         self._globs = declared.tags
         self.seen = self.fired = self.failed = self.unkeyed = self.evicted = 0
+        self.unjudged: dict[str, int] = {}
+
+    def judged_not(self, reason: str) -> None:
+        """Counts an event that the body could not judge. The reasons are the author's, so they are few; should they not be, all of the rest
+        count as one."""
+        unjudged = self.unjudged
+        name = reason if reason in unjudged or len(unjudged) < _REASONS else "other"
+        unjudged[name] = unjudged.get(name, 0) + 1
 
     @functools.cached_property
     def predicate(self) -> Test | None:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 
+from ..events.references import Content
 from ..options import Duration, Size
 from ..store.row import Kind
 from ..store.shard import Checkpoint, ShardStore
@@ -59,6 +60,7 @@ class Shard:
         self._shard, self._shards, self._skips = shard, shards, frozenset(skips)
         self._trace = Trace(data / f"shard-{shard}.trace")
         self._generations, self._mappings = Generations(data / "generations"), mappings()
+        self._contents: tuple[Content, ...] = ()
         self._store = ShardStore(data / f"shard-{shard}.db")
         self._state = ShardState()
         self._quarantined: set[str] = set()
@@ -130,7 +132,8 @@ class Shard:
 
     def _counts(self, unit: Unit) -> UnitCounts:
         keys = len(self._state.memory(unit).cells)
-        return UnitCounts(unit.seen, unit.fired, unit.failed, unit.unkeyed, unit.evicted, keys, unit.most if unit.stateful else 0)
+        return UnitCounts(unit.seen, unit.fired, unit.failed, unit.unkeyed, unit.evicted, keys, unit.most if unit.stateful else 0,
+                          dict(unit.unjudged))  # fmt: skip
 
     def _swap(self, control: Control) -> None:
         """What a control row changes, from its offset on. Who is in quarantine is not called, and remembers what it knew."""
@@ -162,6 +165,8 @@ class Shard:
             for unit in units:
                 self._adopt(unit, shapes.get(unit.name))
         self._modules = loaded
+        if manifest.contents != self._contents:
+            self._mappings, self._contents = self._mappings.beside(self._generations.references(manifest)), manifest.contents
         units = self._units()
         for name in self._state.names() - {unit.name for unit in units}:
             self._state.forget(name)

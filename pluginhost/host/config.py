@@ -7,18 +7,23 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
+from ..alerts.desk import Policy, Suppress
+from ..alerts.risk import LEVELS, Scale
 from ..engine.parts import find, names
-from ..match import Node, parse
+from ..engine.references import File
+from ..match import Node, compile, parse  # noqa: A004 - its name
 from ..options import Duration, Secret, Size, Tree, build, doc, read
 from ..problem import Place, Problem, Problems
 from ..store.bounds import Buffer, Keep
 
-__all__ = ["Config", "Journal", "Log", "Metrics", "Part", "Route", "configure", "default_file"]
+__all__ = ["Config", "Journal", "ListFile", "Log", "Metrics", "Part", "Risk", "RiskLevels", "RiskWeights", "Route",
+           "Suppression", "configure", "default_file"]  # fmt: skip
 
 
 class Journal(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +56,60 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     when: Annotated[str, doc("a query over the alert's fields, such as `event.severity:>=73`; default: every alert")] = ""
     analyzers: Annotated[tuple[str, ...], doc("only alerts of these analyzers")] = ()
+    suppressed: Annotated[bool, doc("also alerts that are told to nobody, with their reasons in `pluginhost.alert.suppressed`")] = False
     name: Annotated[str, doc("what it is called in logs and counters; default: its type")] = ""
     buffer: Annotated[Buffer, doc("what may wait for it")] = Buffer()
+
+
+class ListFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A list that analyzers look things up in: text, CSV or a STIX bundle. It is read again when it changes."""
+
+    file: Annotated[Path, doc("the file, one entry a line, a CSV with a head, or a STIX bundle")]
+    kind: Annotated[
+        Literal["strings", "domains", "networks", "literals", "patterns"],
+        doc("`strings`: whole values; `domains`: they hold their subdomains; `networks`: addresses and networks; `literals`: texts that "
+            "stand somewhere in a value; `patterns`: regular expressions (RE2) that match somewhere in it"),
+    ] = "strings"
+    column: Annotated[str, doc("the column of a CSV that holds the entries; default: the first with a usual name")] = ""
+
+
+class Suppression(msgspec.Struct, frozen=True, kw_only=True):
+    """Alerts that are told to nobody: stored, with this and every other reason. It needs `when` or `analyzers`, or both."""
+
+    name: Annotated[str, doc("the reason in a word, as it stands in the alert", pattern="^[a-z][a-z0-9_]{0,39}$")]
+    when: Annotated[str, doc("a query over the alert's fields, such as `source.ip:\"10.0.0.0/8\"`; default: every alert")] = ""
+    analyzers: Annotated[tuple[str, ...], doc("only alerts of these analyzers, `*` for any part of a name")] = ()
+    reason: Annotated[str, doc("why, for people")] = ""
+
+
+class RiskWeights(msgspec.Struct, frozen=True, kw_only=True):
+    """What an alert adds to the risk of its user, host and address, by severity."""
+
+    low: Annotated[float, doc("of an alert of low severity", ge=0, le=1e6)] = 1.0
+    medium: Annotated[float, doc("of medium", ge=0, le=1e6)] = 4.0
+    high: Annotated[float, doc("of high", ge=0, le=1e6)] = 10.0
+    critical: Annotated[float, doc("of critical", ge=0, le=1e6)] = 20.0
+
+
+class RiskLevels(msgspec.Struct, frozen=True, kw_only=True):
+    """The least score of each level, rising; below the first it is `no_risk`."""
+
+    low: Annotated[float, doc("of `low`", gt=0)] = 0.5
+    medium: Annotated[float, doc("of `medium`", gt=0)] = 20.0
+    high: Annotated[float, doc("of `high`", gt=0)] = 40.0
+    critical: Annotated[float, doc("of `critical`", gt=0)] = 80.0
+
+
+class Risk(msgspec.Struct, frozen=True, kw_only=True):
+    """How risky users, hosts and addresses have become: the weights of their alerts, added up and fading."""
+
+    half_life: Annotated[Duration, doc("after this time an alert weighs half", gt=0)] = Duration(14 * 86400)
+    weights: Annotated[RiskWeights, doc("what an alert weighs")] = RiskWeights()
+    levels: Annotated[RiskLevels, doc("from which score on a level holds")] = RiskLevels()
+    alert_from: Annotated[
+        Literal["low", "medium", "high", "critical", "never"], doc("a user whose level rises to this one, or above, is an alert")
+    ] = "medium"
+    entities: Annotated[int, doc("how many are remembered; the one without alerts longest goes; 0: no risk is reckoned", ge=0)] = 100_000
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +128,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     outputs: Annotated[list[dict[str, Any]], doc("where alerts go beside the embedded store: `type`, `when`, `analyzers` …")] = []
     analyzers: Annotated[tuple[Path, ...], doc("folders of analyzer files; `shipped` are those that come along")] = (Path("shipped"),)
     options: Annotated[dict[str, dict[str, Any]], doc("options by analyzer")] = {}
+    suppress: Annotated[tuple[Suppression, ...], doc("alerts that are told to nobody, and why")] = ()
+    risk: Annotated[Risk, doc("how the risk of users, hosts and addresses is reckoned")] = Risk()
+    geo: Annotated[tuple[Path, ...], doc("databases of places and networks (MMDB), the first that knows something wins")] = ()
+    lists: Annotated[dict[str, ListFile], doc("lists by name, for analyzers to look things up in")] = {}
     keep_alerts: Annotated[int, doc("how many alerts the embedded store keeps; the oldest go first", ge=1000)] = 1_000_000
     keep: Annotated[Keep, doc("bounds of what else is kept")] = Keep()
     journal: Annotated[Journal, doc("the durable buffer")] = Journal()
@@ -105,6 +166,13 @@ class Configured(msgspec.Struct, frozen=True):
     folder: Path
     inputs: tuple[Part, ...]
     outputs: tuple[Part, ...]
+    suppress: tuple[Suppress, ...] = ()
+
+    @property
+    def policy(self) -> Policy:
+        """What the desk goes by."""
+        hears = frozenset(part.name for part in self.outputs if part.route.suppressed)
+        return Policy(self.suppress, _scale(self.config.risk), hears)
 
     @property
     def data(self) -> Path:
@@ -124,6 +192,12 @@ class Configured(msgspec.Struct, frozen=True):
         shipped = names("analyzers")
         found = [find("analyzers", str(one))() if str(one) in shipped else (self.folder / one).absolute() for one in self.config.analyzers]
         return tuple(dict.fromkeys(found))
+
+    @property
+    def references(self) -> tuple[File, ...]:
+        """The lists and databases, absolute."""
+        lists = [File(name, one.kind, (self.folder / one.file).absolute(), one.column) for name, one in self.config.lists.items()]
+        return (*lists, *(File(one.name, "places", (self.folder / one).absolute()) for one in self.config.geo))
 
     @property
     def hostname(self) -> str:
@@ -147,9 +221,12 @@ def configure(file: Path | None) -> Configured:
         found += problems.found
     inputs = _parts("inputs", config.inputs, tree, found)
     outputs = _parts("outputs", config.outputs, tree, found)
+    suppress = _suppress(config.suppress, tree, found)
+    if any(lower >= higher for lower, higher in pairwise(msgspec.structs.astuple(config.risk.levels))):
+        found.append(Problem("config.value", "$.risk.levels: each is higher than the one before", where=tree.place(("risk", "levels"))))
     if found:
         raise Problems(found)
-    return Configured(config, file.parent.absolute() if file is not None else Path.cwd(), inputs, outputs)
+    return Configured(config, file.parent.absolute() if file is not None else Path.cwd(), inputs, outputs, suppress)
 
 
 def _parts(group: str, given: list[dict[str, Any]], tree: Tree, found: list[Problem]) -> tuple[Part, ...]:
@@ -191,13 +268,37 @@ def _part(group: str, index: int, one: dict[str, Any], tree: Tree, found: list[P
     except Problem as problem:
         problem.where = tree.place((*path, "type"))
         raise
-    routed = ("when", "analyzers", "name", "buffer") if group == "outputs" else ("name",)
+    routed = ("when", "analyzers", "suppressed", "name", "buffer") if group == "outputs" else ("name",)
     route, when = Route(), None
     with _kept(found):
         route = build(Route, tree, path, skip=tuple(field for field in one if field not in routed))
         when = _when(route.when, f"{at}.when", tree, path) if route.when else None
     options = _beside(build(type_.Options, tree, path, skip=("type", *routed)), Path(tree.file).parent.absolute())
     return Part(route.name or str(one["type"]), type_, options, route, when)
+
+
+def _suppress(given: tuple[Suppression, ...], tree: Tree, found: list[Problem]) -> tuple[Suppress, ...]:
+    made: dict[str, Suppress] = {}
+    for index, one in enumerate(given):
+        at, path = f"$.suppress[{index}]", ("suppress", index)
+        with _kept(found):
+            if one.name in made:
+                raise Problem("config.twice", f"{at}: there are two rules called `{one.name}`", where=tree.place(path),
+                              todo="give one another `name`, or join their queries by OR")  # fmt: skip
+            if not one.when and not one.analyzers:
+                raise Problem("config.missing", f"{at} would suppress every alert", where=tree.place(path),
+                              todo="give `when`, `analyzers`, or both")  # fmt: skip
+            test = compile(_when(one.when, f"{at}.when", tree, path)) if one.when else None
+            made[one.name] = Suppress(one.name, test, one.analyzers)
+    return tuple(made.values())
+
+
+def _scale(risk: Risk) -> Scale | None:
+    if not risk.entities:
+        return None
+    weights, cuts = msgspec.structs.asdict(risk.weights), msgspec.structs.astuple(risk.levels)
+    return Scale(half_life=risk.half_life.ns, weights=weights, cuts=cuts, alert_from=risk.alert_from if risk.alert_from in LEVELS else None,
+                 most=risk.entities)  # fmt: skip
 
 
 def _beside(value: Any, folder: Path) -> Any:

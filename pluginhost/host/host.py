@@ -33,6 +33,7 @@ from ..engine.reload import Checker, Reloader
 from ..engine.sampling import sampling
 from ..engine.shards import Worker
 from ..engine.splitter import Control, Routes, control_of, control_row, skipped, tick_row
+from ..engine.swaps import Swaps
 from ..engine.trace import Call
 from ..engine.watermark import Watermarks
 from ..events.fields import Document
@@ -94,13 +95,13 @@ class Host:
         self.store = AlertStore(self.data / "alerts.db", clock=self._steady, keep=self.config.keep, buffers=buffers)
         self.shards = self._shared_out()
         self.generations = Generations(self.data / "generations")
-        self.reloader = Reloader(configured.folders, self.config.options, self.generations, Checker())
+        self.reloader = Reloader(configured.folders, self.config.options, self.generations, Checker(), configured.references)
         self.outputs = {part.name: self._output(part) for part in configured.outputs}
         self.deliveries = {name: self._delivery(name, output) for name, output in self.outputs.items()}
         self._wanted = [(part, compile_predicate(part.when) if part.when is not None else None) for part in configured.outputs]
         self.desk = Desk(self.store, self.committer, self.metrics.counts("desk", *desk.COUNTS), shards=self.shards,
                          route=self._route, clock=clock, observer=configured.hostname, told=self._told,
-                         failed=self.ballast.hit)  # fmt: skip
+                         failed=self.ballast.hit, policy=configured.policy)  # fmt: skip
         ours = {self.config.loop_tag, *(one.prefix.rstrip(".") for one in self.outputs.values() if isinstance(one, Tagging))}
         self._guard = Guard(configured.hostname, ours, self.metrics.counts("guard", *guard.COUNTS))
         self._duplicates = Duplicates(self.metrics.counts("duplicates", *duplicates.COUNTS), clock, self.config.keep)
@@ -111,6 +112,7 @@ class Host:
             rate=self.config.error_rate, budget=self.config.budget, first=self.config.quarantine.ns, tell=self.desk.tell, clock=clock,
         )  # fmt: skip
         self._routes_of: dict[int, Routes] = {}
+        self._swaps = Swaps()
         self._lasts: dict[tuple[str, str], bytes] = {}  # chunk ids by input and source, of the newest rows there were at the start
         self._ticks = False  # whether any analyzer waits for time to pass
         self._marks = Watermarks(self.config.lateness.ns)
@@ -236,6 +238,7 @@ class Host:
 
     def _durable(self, row: Row) -> None:
         """A row is in the journal."""
+        self._swaps.seen(row)
         self.desk.seen(row)
         if self._ticks:
             self._marks.seen(row)
@@ -285,6 +288,7 @@ class Host:
             self.journal.read(self.desk.frontier)
         self.store.awaken(self._steady())
         for row in self.journal.read(self.journal.start):
+            self._swaps.seen(row)
             self._duplicates.recover(row)
             if row.kind == Kind.RECORDS and row.chunk_id:
                 self._lasts[row.input, row.source] = row.chunk_id
@@ -303,7 +307,7 @@ class Host:
         saved = [worker.saved for worker in self.workers]
         self.upkeep.saved.set()
         oldest = min(one.generation for one in saved)
-        self.generations.prune(oldest)
+        self.generations.prune(min(oldest, self._swaps.oldest(self.journal.start)))
         self._routes_of = {number: routes for number, routes in self._routes_of.items() if number >= oldest}
 
     async def run(self, stopping: asyncio.Event, hurry: asyncio.Event) -> None:
@@ -416,6 +420,7 @@ class Host:
             await self.committer.insist([control_row(control)])
             for name in self.config.options.keys() - {info.name for info in current.infos()} if start else ():
                 log.warning("options are given for %s, but no such analyzer runs", name)
+            self.taps.mappings = self._mappings.beside(self.generations.references(current))
             log.info("generation %d: %s", current.number, ", ".join(info.name for info in current.infos()) or "no analyzers")
         return manifest
 
@@ -424,12 +429,13 @@ class Host:
         if self.shards == 1:
             return None
         if generation not in self._routes_of:
-            infos = self.generations.manifest(generation).infos() if generation else []
-            self._routes_of[generation] = Routes([info.want for info in infos], self._mappings, self.shards)
+            manifest = self.generations.manifest(generation) if generation else Manifest(0, ())
+            beside = self._mappings.beside(self.generations.references(manifest))
+            self._routes_of[generation] = Routes([info.want for info in manifest.infos()], beside, self.shards)
         return self._routes_of[generation]
 
     async def _watch(self) -> None:
-        async for _ in changes(self.configured.folders, _RESCAN):
+        async for _ in changes(self.configured.folders, _RESCAN, tuple(one.path for one in self.configured.references)):
             await self.rescan()
 
     async def _ticking(self) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,7 @@ _COUNTED = {"pluginhost_journal_rows_total": ("journal", "rows"), "pluginhost_jo
          "pluginhost_desk_findings_total": ("desk", "findings"), "pluginhost_desk_alerts_total": ("desk", "alerts"),
          "pluginhost_desk_known_total": ("desk", "known"), "pluginhost_desk_chained_total": ("desk", "chained"),
          "pluginhost_desk_postponed_total": ("desk", "postponed"), "pluginhost_dead_letters_total": ("desk", "dead_letters"),
+         "pluginhost_desk_suppressed_total": ("desk", "suppressed"), "pluginhost_risks_evicted_total": ("desk", "risks_evicted"),
          "pluginhost_desk_pushed_back_total": ("desk", "pushed_back"),
          "pluginhost_desk_overflowed_total": ("desk", "overflowed"),
          "pluginhost_quarantines_total": ("containment", "quarantined"), "pluginhost_slow_rows_total": ("containment", "slow"),
@@ -61,7 +63,9 @@ class Tally:
 
     def __init__(self) -> None:
         self.totals: dict[str, Told] = {}
+        self.unjudged: Counter[tuple[str, str]] = Counter()
         self._last: dict[tuple[int, str], Told] = {}
+        self._last_unjudged: dict[tuple[int, str], Mapping[str, int]] = {}
 
     def take(self, worker: int, units: Mapping[str, UnitCounts]) -> None:
         """Adds what a worker has counted since it was last asked."""
@@ -72,10 +76,14 @@ class Tally:
                 before = _NOTHING
             self.totals[name] = _sum(self.totals.get(name, _NOTHING), now, before)
             self._last[worker, name] = now
+            known = self._last_unjudged.get((worker, name), {}) if before is not _NOTHING else {}
+            self.unjudged.update({(name, reason): count - known.get(reason, 0) for reason, count in one.unjudged.items()})
+            self._last_unjudged[worker, name] = one.unjudged
 
     def restarted(self, worker: int) -> None:
         """A new process of this worker counts from zero."""
         self._last = {key: told for key, told in self._last.items() if key[0] != worker}
+        self._last_unjudged = {key: told for key, told in self._last_unjudged.items() if key[0] != worker}
 
 
 def _sum(total: Told, now: Told, before: Told) -> Told:
@@ -150,6 +158,7 @@ class Measures:
                 told = {"cpu_seconds_total": seconds, "keys": keys, "evicted_keys_total": evicted, "unkeyed_events_total": unkeyed,
                         "quarantined": one.name in quarantined, "problem": module.file in host.reloader.problems}  # fmt: skip
                 yield from (Sample(f"pluginhost_analyzer_{name}", (one.name,), value) for name, value in told.items())
+        yield from (Sample("pluginhost_analyzer_unjudged_events_total", key, count) for key, count in self._tally.unjudged.items())
         yield Sample("pluginhost_generation", (), host.reloader.manifest.number)
         yield Sample("pluginhost_generation_problems", (), len(host.reloader.problems))
 

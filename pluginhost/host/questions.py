@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ import msgspec
 from .. import __version__
 from ..problem import Problem
 from ..store.alerts import StoredAlert
+from ..store.risks import Risk
 from .control import Answers
+from .risks import kind_of, override, risk_of
 
 if TYPE_CHECKING:
     from .host import Host
@@ -62,7 +65,9 @@ class Questions:
         for one in host.reloader.snapshot():
             counts = [worker.units[one["name"]] for worker in host.workers if one["name"] in worker.units]
             seconds = sum(worker.samples.seconds.get(one["name"], 0.0) for worker in host.workers)
-            yield {**one, "counts": {name: sum(getattr(count, name) for count in counts) for name in _UNIT_COUNTS},
+            unjudged = sum((Counter(count.unjudged) for count in counts), Counter[str]())
+            summed = {name: sum(getattr(count, name) for count in counts) for name in _UNIT_COUNTS}
+            yield {**one, "counts": summed, "unjudged": dict(unjudged),
                    "seconds": round(seconds, 3), "quarantine": out.get(one["name"])}  # fmt: skip
         running = {module.file for module in host.reloader.manifest.modules}
         for file, problem in host.reloader.problems.items():
@@ -88,7 +93,7 @@ class Questions:
         yield plain(found)
 
     async def follow(self, after: int | None = None) -> AsyncGenerator[Any, None]:
-        """Alerts as they are stored, those behind number `after` first; ends when the asker hangs up."""
+        """Alerts as they are stored, those behind number `after` first, without those that nobody is told; ends when the asker hangs up."""
         wake = self._host.follow()
         seen = after if after is not None else await self._within(self._store.last)
         try:
@@ -96,7 +101,8 @@ class Questions:
                 wake.clear()
                 for one in await self._within(self._store.since, seen, 500):
                     seen = one.seq
-                    yield plain(one)
+                    if not one.suppressed:
+                        yield plain(one)
                 await wake.wait()
         finally:
             self._host.unfollow(wake)
@@ -110,6 +116,32 @@ class Questions:
         """Alerts per analyzer and severity."""
         for row in await self._within(self._store.summary):
             yield msgspec.to_builtins(row)
+
+    async def suppressions(self) -> AsyncIterator[Any]:
+        """One item: how many alerts nobody was told, by reason, ever since the data folder exists."""
+        yield await self._within(self._store.suppressions)
+
+    async def risks(self, kind: str, limit: int = 50) -> AsyncIterator[Any]:
+        """The riskiest of a kind, the highest score first."""
+        for one in await self._within(self._store.risks.highest, kind, limit):
+            yield self._risk(one)
+
+    async def risk(self, kind: str, name: str) -> AsyncIterator[Any]:
+        """The risk of one entity, with the latest alerts that made it."""
+        yield self._risk(await self._within(self._store.risks.get, kind, name))
+
+    async def risk_set(self, kind: str, name: str, level: str, seconds: float, author: str = "", note: str = "") -> AsyncIterator[Any]:
+        """Keeps what an analyst says of an entity, for so many seconds; gives its risk then."""
+        said = override(level, seconds, author, note, self._host.desk.clock())
+        await self._within(self._store.risks.say, kind_of(kind), name, said)
+        yield self._risk(await self._within(self._store.risks.get, kind, name))
+
+    async def risk_clear(self, kind: str, name: str) -> AsyncIterator[Any]:
+        """Whether an analyst had said something of the entity; it is forgotten."""
+        yield await self._within(self._store.risks.unsay, kind, name)
+
+    def _risk(self, one: Risk) -> dict[str, Any]:
+        return risk_of(one, self._host.desk.policy.risk, self._host.desk.clock())
 
     async def dead_letters(self, limit: int = 100) -> AsyncIterator[Any]:
         """What could not be accepted or delivered, newest first."""

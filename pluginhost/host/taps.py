@@ -39,7 +39,7 @@ class Taps:
     """The taps of one host. `watchers` are called with every durable row."""
 
     def __init__(self, watchers: list[Callable[[Row], None]], mappings: Mappings) -> None:
-        self._watchers, self._mappings, self._open = watchers, mappings, 0
+        self._watchers, self.mappings, self._open = watchers, mappings, 0
 
     async def records(self, tag: str, where: str) -> AsyncIterator[dict[str, Any]]:
         """Records under `tag` (a glob) that fit the query `where`, until whoever asked hangs up.
@@ -49,7 +49,7 @@ class Taps:
         """
         if self._open >= _TAPS:
             raise Problem("tap.busy", f"{_TAPS} others are watching already", todo="end one of them")
-        tap = _Tap(self._mappings, tag, where)
+        tap = _Tap(self.mappings, tag, where)
         self._open += 1
         self._watchers.append(tap.seen)
         try:

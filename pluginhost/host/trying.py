@@ -51,9 +51,10 @@ async def checks(setup: Configured, clock: Clock) -> AsyncIterator[Finding]:
     for one in await _tried(setup):
         names.add(one["name"])
         yield "analyzer", one["name"] or one["file"], one["problem"]
-    unknown = setup.config.options.keys() - names if None not in names else ()  # what a broken file declares is not known
+    options = setup.config.options
+    unknown = options.keys() - names if None not in names else ()  # what a broken file declares is not known
     for name in sorted(unknown):
-        yield "options", name, f"config.unknown: $.options.{name}: there is no analyzer `{name}`"
+        yield "options", name, f"config.unknown: $.options.{name}: there is no analyzer `{options[name].get('use', name)}`"
     used = running(setup.data)
     for part in setup.inputs:
         yield "input", part.name, None if used else await _input(part)

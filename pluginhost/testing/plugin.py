@@ -6,15 +6,16 @@ Without it the plugin collects nothing; the fixture `play` is there in any case.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from ..detect.declaration import Analyzer, Example
-from ..engine.gate import START, judge, rows, ticking
-from ..engine.generations import fitted, ready
+from ..detect.declaration import Analyzer, Example, Lists
+from ..engine.gate import START, judge, loaded, references, rows, ticking
+from ..engine.generations import used
 from ..engine.loader import bundle, is_analyzer_file
 from ..engine.parts import mappings
 from ..engine.pipeline import Pipeline
@@ -44,7 +45,7 @@ class _File(pytest.File):
     """One analyzer file; collecting it loads it as a host would."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        for unit in ready(bundle(self.path), {}):
+        for unit in chain(*loaded(bundle(self.path), {})):
             for number, example in enumerate(unit.analyzer.examples, 1):
                 yield _Example.from_parent(self, name=f"{unit.name}:{example.want}:{number}", unit=unit, example=example)
 
@@ -73,14 +74,14 @@ class _Example(pytest.Item):
 
 @pytest.fixture
 def play() -> Callable[..., list[dict[str, Any]]]:
-    """`play(analyzer, records, every="1s", tag="test", wait="0s", **options)` → the alert documents that come of the records."""
+    """`play(analyzer, records, every="1s", tag="test", wait="0s", lists={}, **options)` → the alert documents that come of the records."""
 
     def run(analyzer: Analyzer, records: Sequence[str | Mapping[str, Any]], *, every: str | float = "1s", tag: str = "test",
-            wait: str | float = 0, **options: Any) -> list[dict[str, Any]]:  # fmt: skip
+            wait: str | float = 0, lists: Mapping[str, Lists] | None = None, **options: Any) -> list[dict[str, Any]]:  # fmt: skip
         row = rows(records, START, Duration.of(every).ns, tag)
         end = START + len(records) * Duration.of(every).ns + Duration.of(wait).ns
-        unit = Unit(analyzer, fitted(analyzer, options, "play"))
-        result = Pipeline([unit], mappings()).run(ShardState(), ticking(slices(row), end))
+        unit = used(analyzer, analyzer.name, {**options, "use": analyzer.name} if analyzer.declared.template else options, "", {})
+        result = Pipeline([unit], mappings().beside(references(lists or {}))).run(ShardState(), ticking(slices(row), end))
         assert not result.failures, result.failures[0].error
         return [msgspec.json.decode(finding.document) for finding in result.findings]
 

@@ -30,7 +30,7 @@ from pluginhost.store.row import Kind, Row
 from pluginhost.wire.chunk import Columns
 
 SECOND = 1_000_000_000
-SHIPPED = sorted((Path(__file__).parents[2] / "analyzers").glob("*.py"))
+SHIPPED = sorted((Path(__file__).parents[2] / "analyzers").glob("[!_]*.py"))
 OPTIONS = {"ssh_bruteforce": {"limit": 3}}
 HEAD = "from pluginhost import Alert, Derived, FirstSeen, SlidingCount, Table, Timers, analyzer\n\nSECOND = 1_000_000_000\n"
 
@@ -324,6 +324,11 @@ def _pools():
         made.setdefault((tag, "json"), []).append(json.dumps(record).encode())
     made["app.odd", "msgpack"] += ODD_MSGPACK
     made["app.odd", "json"] += ODD_JSON
+    for unit in (unit for file in SHIPPED for unit in ready(bundle(file), {})):
+        told = [record for example in unit.analyzer.examples if example.want == "fires" for record in example.records[:24]][:48]
+        records = [{"message": record} if isinstance(record, str) else dict(record) for record in told]
+        if records:
+            made[f"shipped.{unit.name}", "msgpack"] = list(map(msgpack.packb, records))
     made["auth.sshd", "line"] = [record["message"].encode() for tag, record in kinds() if tag == "auth.sshd"]
     return made
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pluginhost.detect.declaration import analyzer
 from pluginhost.detect.finding import Alert
-from pluginhost.detect.state import SlidingCount
+from pluginhost.detect.windows import SlidingCount
 from pluginhost.engine import checkpoint, state, worker
 from pluginhost.engine.checkpoint import Saving
 from pluginhost.engine.gate import START, rows

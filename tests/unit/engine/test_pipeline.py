@@ -8,7 +8,10 @@ import pytest
 from pluginhost.alerts.ids import chained_id, event_id, record_id, timer_event_id
 from pluginhost.detect.declaration import analyzer
 from pluginhost.detect.finding import Alert, Derived
-from pluginhost.detect.state import FirstSeen, SlidingCount, Table, Timers
+from pluginhost.detect.seen import FirstSeen
+from pluginhost.detect.table import Table
+from pluginhost.detect.timers import Timers
+from pluginhost.detect.windows import SlidingCount
 from pluginhost.engine.gate import START, rows
 from pluginhost.engine.items import TableUpdate, Tick
 from pluginhost.engine.pipeline import Pipeline
@@ -110,7 +113,7 @@ def test_nonsense_is_a_failure_and_gives_nothing(given):
 
     result = pipeline(nonsense).run(ShardState(), feed([{"a": 1}]))
     assert result.findings == []
-    assert "expected Alert, Derived or None" in result.failures[0].error
+    assert "expected Alert, Derived, Unjudged or None" in result.failures[0].error
 
 
 def test_an_endless_generator_is_stopped():
