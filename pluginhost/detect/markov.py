@@ -172,8 +172,9 @@ class PageOrder(Model, gc=False, eq=False):
 
     def _finish(self, visit: _Visit) -> None:
         if visit.steps and not visit.flagged:
-            if visit.steps + 1 >= self.least:
-                self._usual.add(visit.cost / visit.steps)
+            if self._steps and visit.steps + 1 >= self.least:  # by what is known now: what it met on its way may have been nothing at all
+                pages = visit.pages
+                self._usual.add(sum(map(self.surprise, pages, pages[1:])) / (len(pages) - 1))
             self.learn(visit.pages)
 
     def _number(self, page: str) -> int:

@@ -113,3 +113,23 @@ def test_a_pause_begins_anew_and_late_or_equal_times_count_nothing():
     assert pace.dump() == before
     assert gaps(pace, [27 + 1801])[0].score == 0
     assert pace.dump()[1:] == [0, 0.0, 0.0]
+
+
+def test_visits_from_before_anything_was_known_are_no_measure():
+    """A busy site: hundreds of visits are over before the first of them may teach. What they met on their way cost nothing."""
+    rng, order, flagged = random.Random(3), PageOrder(warmup=50), 0
+    steps = {"/": ("/list",) * 8 + ("/about", "/"), "/list": ("/item/7",) * 8 + ("/", "/list"), "/item/7": ("/list",) * 7 + ("/basket", "/"),
+             "/basket": ("/", "/list"), "/about": ("/",)}  # fmt: skip
+    for number in range(900):
+        page = "/"
+        for n in range(14):
+            graded = order.score(at(number * 2 + n * 10), f"v{number}", page).grade
+            page = rng.choice(steps[page])
+        flagged += number >= 450 and graded > 0
+    for number in range(900, 1800):
+        page = "/"
+        for n in range(14):
+            graded = order.score(at(number * 4 + n * 10), f"v{number}", page).grade
+            page = rng.choice(steps[page])
+        flagged += graded > 0
+    assert flagged <= 20
