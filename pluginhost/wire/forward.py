@@ -109,7 +109,7 @@ class Connection:
                     yield run.flush()
                 yield self._frame(made, data, start, end)
         except PeerError as error:
-            self._broken = error
+            self._broken = PeerError(error.reason, error.hint)  # a new one: the frames of this one hold all that was received
         if run.tag is not None:
             yield run.flush()
 
