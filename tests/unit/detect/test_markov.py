@@ -118,8 +118,8 @@ def test_a_pause_begins_anew_and_late_or_equal_times_count_nothing():
 def test_visits_from_before_anything_was_known_are_no_measure():
     """A busy site: hundreds of visits are over before the first of them may teach. What they met on their way cost nothing."""
     rng, order, flagged = random.Random(3), PageOrder(warmup=50), 0
-    steps = {"/": ("/list",) * 8 + ("/about", "/"), "/list": ("/item/7",) * 8 + ("/", "/list"), "/item/7": ("/list",) * 7 + ("/basket", "/"),
-             "/basket": ("/", "/list"), "/about": ("/",)}  # fmt: skip
+    steps = {"/": ("/list",) * 8 + ("/about", "/"), "/list": ("/item/7",) * 8 + ("/", "/list"), "/about": ("/",),
+             "/item/7": ("/list",) * 7 + ("/basket", "/"), "/basket": ("/", "/list")}  # fmt: skip
     for number in range(900):
         page = "/"
         for n in range(14):
