@@ -22,7 +22,8 @@ def uncollected():
 
 
 @pytest.mark.parametrize("data", [
-    msgpack.packb("x" * 300_000) * 20, b"\xc1", b'{"' + b"x" * 300_000, b"[1, 2}" * 1000, b"GET / HTTP/1.1\r\n", b"\x16\x03\x01" + bytes(999),
+    msgpack.packb("x" * 300_000) * 20, b"\xc1", b'{"' + b"x" * 300_000, b"[1, 2}" * 1000, b"GET / HTTP/1.1\r\n",
+    b"\x16\x03\x01" + bytes(999),
 ], ids=["strays", "no msgpack", "cut json", "bad json", "http", "tls"])  # fmt: skip
 def test_nothing_waits_for_the_collector(data):
     connection = Connection(Limits(), dict.fromkeys(COUNTERS, 0))
