@@ -16,12 +16,12 @@ def login_bruteforce(event: Event, failures: SlidingCount = SlidingCount("2m"), 
                  reason=f"{len(failures)} failed logins from one address within 2 minutes (limit {limit})")
 
 
-@analyzer(where=FAILURE, key="user.name")
+@analyzer(where=f"{FAILURE} AND NOT event.action:ssh_login", key="user.name")
 def account_guessing(event: Event, failures: SlidingCount = SlidingCount("15m"), limit: int = 10) -> Alert | Unjudged | None:
     """Many failed logins of one user, from anywhere.
 
     Counts failed logins per user in a sliding window of 15 minutes and fires once per window while it goes on. Whether they come from many
-    addresses is told by `distributed_guessing`.
+    addresses is told by `distributed_guessing`. SSH has an analyzer of its own, `ssh_bruteforce`.
     """
     if nobody(event):
         return Unjudged("nobody")
@@ -66,6 +66,7 @@ account_guessing.fires_on([login(ip=f"192.0.2.{n}") for n in range(10)], every="
 account_guessing.quiet_on([login()] * 9, every="80s")
 account_guessing.quiet_on([login()] * 20, every="2m")
 account_guessing.quiet_on([login(user="-")] * 20)
+account_guessing.quiet_on([login(action="ssh_login")] * 20)
 account_guessing.survives([login(user=user) for user in (None, "", [], 7, "ü" * 5000)])
 success_after_failures.fires_on([*[login()] * 10, login("success")], every="5s", alerts=1)
 success_after_failures.quiet_on([*[login()] * 9, login("success")], every="5s")

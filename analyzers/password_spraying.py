@@ -5,13 +5,14 @@ from ._logins import FAILURE, nobody
 PAUSE = 600_000_000_000  # ns
 
 
-@analyzer(where=f"{FAILURE} AND _exists_:source.ip", key="source.ip")
+@analyzer(where=f"{FAILURE} AND _exists_:source.ip AND NOT event.action:ssh_login", key="source.ip")
 def password_spraying(event: Event, users: SlidingDistinct = SlidingDistinct("10m", "1m"), told: LastSeen = LastSeen("1h"),
                       limit: int = 10) -> Alert | Unjudged | None:
     """Failed logins of many users from one address.
 
     Counts the different users for whom logins from one address failed within ten minutes, in steps of a minute, and fires once in ten
-    minutes while it goes on: somebody tries a few passwords at many accounts, too few at each to be noticed there.
+    minutes while it goes on: somebody tries a few passwords at many accounts, too few at each to be noticed there. SSH, where all
+    guessing tries many names, has an analyzer of its own, `ssh_bruteforce`.
     """
     if nobody(event):
         return Unjudged("nobody")

@@ -53,6 +53,9 @@ def lived(tmp_path):
             for tag in ("app.login", "auth.sshd", "app.flat", "web.access", "other"):
                 many = [record for other, record in kinds(f"t{turn % 3}-") if other == tag] * 2
                 one.post([{**record, "time": now + 6 * turn + place / 200} for place, record in enumerate(many)], tag)
+            one.settled()
+            end = one.status()["journal"]["end"]
+            until(lambda end=end: one.status()["journal"]["end"] > end + 1, what="two ticks: from the next one on a table's rows are seen")
         one.post([{"time": now + 60}], "other")
         one.settled()
         until(lambda: one.alerts(analyzer="silence") and one.alerts(analyzer="beat"))

@@ -26,7 +26,7 @@ class Tally:
     def seen(self):
         """The numbers, after all that is durable was analysed."""
         self.sidecar.settled()
-        return {int(alert["headline"]) for alert in self.sidecar.alerts()}
+        return {int(alert["headline"]) for alert in self.sidecar.alerts() if alert["headline"].isdecimal()}
 
     def received(self):
         """How many records were taken since the last start."""
@@ -35,4 +35,4 @@ class Tally:
     def wait(self, numbers, seconds=90.0):
         """Waits until all these were seen: the sender says nothing of its own progress."""
         wanted = set(numbers)
-        until(lambda: wanted <= {int(alert["headline"]) for alert in self.sidecar.alerts()}, seconds, f"the arrival of {numbers}")
+        until(lambda: wanted <= self.seen(), seconds, f"the arrival of {numbers}")
