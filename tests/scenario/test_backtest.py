@@ -43,7 +43,7 @@ def documents(lines):
 @pytest.fixture
 def lived(tmp_path):
     """A sidecar with analyzers that derive, publish, wait and fail, and some thousand records that it has judged."""
-    one = Sidecar(tmp_path)
+    one = Sidecar(tmp_path, risk={})
     for name, text in FILES[0].items():
         (one.analyzers / f"{name}.py").write_text(text)
     one.start()

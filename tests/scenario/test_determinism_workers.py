@@ -32,6 +32,9 @@ from pluginhost.store.journal import Journal
 from pluginhost.store.row import Kind
 
 CHUNKS = 8
+_NAMES = ("_signatures", "_web", "ssh_bruteforce", "web_signatures")
+BESIDE = [SHIPPED[0].parent / f"{name}.py" for name in _NAMES]
+"""Two of the shipped analyzers that need no ticks, with their helpers; all of them are drawn from in one process."""
 SWAPS = ((2,), (3,), (1, ["pair"]))  # generations in turn; back to the first, one has another state that cannot be migrated
 
 
@@ -42,7 +45,7 @@ def write(folder, number):
         (folder / f"{name}.py").unlink(missing_ok=True)
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text)
-    for file in SHIPPED:
+    for file in BESIDE:
         shutil.copy(file, folder)
 
 
@@ -169,7 +172,7 @@ def replayed(folder, run, shards):
 @pytest.mark.slow
 @pytest.mark.parametrize(("workers", "victims"), [(2, [*["worker"] * 3, "host"] * 4), (4, [*["worker"] * 4, "host"] * 3)])
 def test_killed_workers_find_what_an_undisturbed_one_finds(sidecar, workers, victims, tmp_path):
-    one = sidecar(workers=workers, lateness="1s", error_rate=1, quarantine="1s", risk={"entities": 0})  # `stored` reckons none
+    one = sidecar(workers=workers, lateness="1s", error_rate=1, quarantine="1s")
     run = Run(one, workers)
     for number, victim in enumerate(victims):
         run.case(number, victim, renewed=number % 6 == 1)
@@ -182,7 +185,7 @@ def test_killed_workers_find_what_an_undisturbed_one_finds(sidecar, workers, vic
     assert len(run.killed) == victims.count("worker")
     assert one.stop() == 0
 
-    two = sidecar("undisturbed", workers=1, analyzers=[str(one.analyzers)], risk={"entities": 0})
+    two = sidecar("undisturbed", workers=1, analyzers=[str(one.analyzers)])
     shutil.copytree(one.data / "journal", two.data / "journal")
     shutil.copytree(run.generations, two.data / "generations")
     two.start()

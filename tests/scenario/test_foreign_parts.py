@@ -125,6 +125,9 @@ class TestTheCommandLineKnowsThem:
     def test_list(self, run):
         status, told = run("list")
         assert status == 0
+        assert re.search(r"^many_refunds .* Many refunds by one cashier within an hour$", told, re.MULTILINE)
+        status, told = run("list", "many_refunds")
+        assert status == 0
         assert told.splitlines()[0] == "many_refunds  Many refunds by one cashier within an hour"
         assert "options limit=3" in told
 

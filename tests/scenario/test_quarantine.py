@@ -121,7 +121,8 @@ def test_one_that_always_raises_is_not_called_and_everybody_is_told(case, worker
     assert alert["headline"] == f"culprit is not called for 1m: {entry['reason']}"
     assert alert["document"]["rule"]["id"] == "pluginhost.quarantine"
     assert "culprit in quarantine until" in it.command("status")
-    assert "    in quarantine until" in it.command("list")
+    assert "quarantined" in it.command("list")
+    assert "    in quarantine until" in it.command("list", "culprit")
     it.intact()
 
 

@@ -27,6 +27,7 @@ def strange(event):
 def lived(sidecar):
     """A sidecar that has judged some, was killed, and judged the rest."""
     one = sidecar(
+        risk={},
         suppress=[{"name": "contractors", "when": "user.name:bob AND source.ip:\"10.0.0.0/8\"", "reason": "until the end of March"}],
         outputs=[{"type": "file", "path": "people.jsonl"}, {"type": "file", "path": "all.jsonl", "name": "all", "suppressed": True}],
     )

@@ -46,7 +46,7 @@ class Sidecar:
         self.analyzers = folder / "analyzers"
         self.analyzers.mkdir(exist_ok=True)
         self.config = {
-            "data": "data", "analyzers": ["analyzers"],
+            "data": "data", "analyzers": ["analyzers"], "risk": {"entities": 0},  # else a risk that rises is an alert of its own
             "inputs": [{"type": "forward", "port": self.forward}, {"type": "http", "port": self.http}], **config,
         }  # fmt: skip
         self.process = None
