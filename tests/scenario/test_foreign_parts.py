@@ -59,6 +59,7 @@ def send(port, data):
 def run(installed, foreign, monkeypatch):
     """(status, what a command prints) beside the configuration of `foreign`, where the package is installed or not."""
     monkeypatch.chdir(foreign.folder)
+    monkeypatch.setenv("COLUMNS", "140")
 
     def made(*command, there=True):
         Path("pluginhost.yaml").write_text(json.dumps(foreign.config))
