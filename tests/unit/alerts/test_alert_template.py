@@ -36,7 +36,7 @@ def test_only_types_that_every_server_has_are_used():
     kinds = {spec["type"] for _, spec in leaves(template.mapped())}
     assert kinds <= EVERYWHERE
     assert {field for field, spec in leaves(template.mapped()) if spec.get("enabled") is False} == {
-        "pluginhost.events", "pluginhost.record", "pluginhost.unfit",
+        "pluginhost.events", "pluginhost.geoprofile.places", "pluginhost.record", "pluginhost.unfit",
     }  # fmt: skip
 
 
