@@ -26,14 +26,11 @@ from pluginhost.cli.common import alert_line
 from pluginhost.detect.declaration import Example
 from pluginhost.detect.finding import SEVERITIES
 from pluginhost.detect.state import State
-from pluginhost.engine.gate import START, loaded, references, rows, ticking
+from pluginhost.engine.gate import START, loaded, played
 from pluginhost.engine.generations import used
 from pluginhost.engine.items import Finding
 from pluginhost.engine.loader import bundle, is_analyzer_file
 from pluginhost.engine.parts import mappings
-from pluginhost.engine.pipeline import Pipeline
-from pluginhost.engine.splitter import slices
-from pluginhost.engine.state import ShardState
 from pluginhost.engine.unit import Unit
 from pluginhost.events.event import Event
 from pluginhost.events.slice import Slice
@@ -120,9 +117,7 @@ def _told(unit: Unit) -> tuple[tuple[Example, tuple[Finding, ...]], ...]:
 def _findings(unit: Unit, example: Example) -> list[Finding]:
     name, told = _configured(unit, example)
     fresh = used(unit.analyzer, name, told, unit.rule.ruleset, unit.sources, unit.options)
-    pipeline = Pipeline([fresh], _KNOWN.beside(references(example.lists)))
-    records = slices(rows(example.records, START, example.every, example.tag))
-    return pipeline.run(ShardState(), ticking(records, START + len(example.records) * example.every + example.wait)).findings
+    return played(fresh, example, _KNOWN).findings
 
 
 def _configured(unit: Unit, example: Example) -> tuple[str, dict[str, Any]]:

@@ -420,7 +420,7 @@ class Host:
             await self.committer.insist([control_row(control)])
             for name in self.config.options.keys() - {info.name for info in current.infos()} if start else ():
                 log.warning("options are given for %s, but no such analyzer runs", name)
-            self.taps.mappings = self._mappings.beside(self.generations.references(current))
+            self.taps.mappings = self._mappings.beside(self.generations.references(current, lists=False))
             log.info("generation %d: %s", current.number, ", ".join(info.name for info in current.infos()) or "no analyzers")
         return manifest
 
@@ -430,7 +430,7 @@ class Host:
             return None
         if generation not in self._routes_of:
             manifest = self.generations.manifest(generation) if generation else Manifest(0, ())
-            beside = self._mappings.beside(self.generations.references(manifest))
+            beside = self._mappings.beside(self.generations.references(manifest, lists=False))
             self._routes_of[generation] = Routes([info.want for info in manifest.infos()], beside, self.shards)
         return self._routes_of[generation]
 

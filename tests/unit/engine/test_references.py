@@ -29,6 +29,7 @@ def test_a_list_is_compiled_and_asked(tmp_path, generations):
     generations.write(manifest, [])
     assert generations.references(manifest).lists["tor"].find("203.0.113.9") == ("203.0.113.0/24", "exit", 0)
     assert generations.latest() == manifest
+    assert generations.references(manifest, lists=False).lists == {}
 
 
 def test_only_what_changed_is_compiled_again_and_what_broke_goes_on(tmp_path, generations):
