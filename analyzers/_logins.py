@@ -13,7 +13,7 @@ FAILURE = f"{ATTEMPT} AND event.outcome:failure"
 EGRESS = ("egress", "vpn", "proxy", "tor", "satellite", "hosting")
 """Lists (see docs/enrichment.md) of networks behind which people are somewhere else."""
 
-LONGEST = 2048  # characters of a user agent
+LONGEST = 2048  # characters of a user agent, or a user's name, that are looked at
 
 _NOBODY = frozenset(("", "-", "n/a", "not available", "unknown", "none", "null", "(null)"))
 _DESKTOP = ("x11", "win64", "wow64", "x86_64", "macintosh")
@@ -22,7 +22,12 @@ _DESKTOP = ("x11", "win64", "wow64", "x86_64", "macintosh")
 def nobody(event: Event) -> bool:
     """Whether the login names no user, whatever the source writes for that."""
     user = event.get("user.name")
-    return not isinstance(user, str) or user.strip().lower() in _NOBODY
+    return not isinstance(user, str) or (len(user) < LONGEST and _names_nobody(user))
+
+
+@lru_cache(20_000)
+def _names_nobody(user: str) -> bool:
+    return user.strip().lower() in _NOBODY
 
 
 def device(event: Event) -> str | None:
@@ -53,4 +58,7 @@ def elsewhere(event: Event, shared: Table, lists: Iterable[str]) -> str | None:
         return "no_address"
     if shared.get(address, event):
         return "shared_egress"
-    return next((name for name in lists if event.listed("source.ip", name)), None)
+    for name in lists:
+        if event.listed("source.ip", name):
+            return name
+    return None

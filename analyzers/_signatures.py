@@ -16,6 +16,7 @@ from pluginhost import Entry, Event, Listing
 __all__ = ["SIGNATURES", "Hit", "Signature", "in_header", "in_url", "listed", "listings"]
 
 _LONGEST = 64 << 10  # characters of a part that are looked at
+_TOLD = 100  # characters of what was found
 _CACHED = 512  # characters of a text worth remembering: the answers of 16,384 texts, mostly user agents, are at hand
 
 
@@ -30,10 +31,10 @@ class Signature(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """The signature that was found, the expression that matched, and how often the text had to be decoded for it."""
+    """The signature that was found, the words in which it was, and how often the text had to be decoded for it."""
 
     signature: Signature
-    pattern: str
+    text: str
     decoded: int
 
 
@@ -114,14 +115,16 @@ SIGNATURES = (
 )  # fmt: skip
 
 
+_OPTIONS = re2.Options()
+_OPTIONS.case_sensitive, _OPTIONS.log_errors, _OPTIONS.max_mem = False, False, 64 << 20
+
+
 class _Automaton:
     """All expressions of some signatures in one RE2 set: linear in the text, however many they are."""
 
     def __init__(self, signatures: tuple[Signature, ...]) -> None:
-        options = re2.Options()
-        options.case_sensitive, options.log_errors, options.max_mem = False, False, 64 << 20
         self._found = [(signature, pattern) for signature in signatures for pattern in signature.patterns]
-        self._set = re2.Set.SearchSet(options)
+        self._set = re2.Set.SearchSet(_OPTIONS)
         for _, pattern in self._found:
             self._set.Add(pattern)
         self._set.Compile()
@@ -157,8 +160,19 @@ _in_short_header = lru_cache(maxsize=1 << 14)(_in_header)
 def _found(automaton: _Automaton, text: str, ignored: tuple[str, ...]) -> Hit | None:
     for decoded, form in enumerate(_forms(text)):
         if (found := automaton.match(form, ignored)) is not None:
-            return Hit(*found, decoded)
+            return Hit(found[0], _words(found[1], form), decoded)
     return None
+
+
+def _words(pattern: str, text: str) -> str:
+    """What the pattern matches in the text, not too long; the automaton says only that it does."""
+    found = _expression(pattern).search(text)
+    return found[0].strip()[:_TOLD] if found else ""
+
+
+@lru_cache(maxsize=512)
+def _expression(pattern: str):
+    return re2.compile(pattern, _OPTIONS)
 
 
 def listings(event: Event, names: tuple[str, ...]) -> list[tuple[str, Listing]]:

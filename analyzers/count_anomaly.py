@@ -9,6 +9,7 @@ from pluginhost import (
     FirstSeen,
     Intervals,
     LastSeen,
+    Scored,
     SeasonalSlots,
     Timer,
     Timers,
@@ -37,7 +38,7 @@ class CountAnomaly:
     median), or `share`: how many events had one of the values `share` in the field `share_of`, given how many events there were, so that
     mere traffic is no surprise. A key that falls silent has intervals of 0 for `watch`, so that silence is seen. `side` and `least` (a
     difference in events) choose what counts; a `threshold` or `warmup` of 0 is the model's own. While it goes on it is told once: again
-    only after a `pause` of usual intervals.
+    only after a `pause` of usual intervals. Where scores are written, each interval has one.
     """
 
     counts: Intervals = by_options(lambda interval, delay: Intervals(interval, delay=delay, limit=168))
@@ -60,7 +61,7 @@ class CountAnomaly:
     severity: Severity = "medium"
     technique: Fields = ()
 
-    def on_event(self, event: Event) -> list[Alert | Unjudged]:
+    def on_event(self, event: Event) -> list[Alert | Scored | Unjudged]:
         late = self.counts.late
         watched = any(value in fields(self.share) for value in event.values(self.share_of)) if self.share_of else False
         over = self.counts.add(event, {"all": 1, "share": int(watched)})
@@ -69,12 +70,12 @@ class CountAnomaly:
             self.timers.set("over", event.time - event.time % self.counts.every + self.counts.every + self.counts.delay)
         return [*self.judged(over), *([Unjudged("late")] if self.counts.late > late else [])]
 
-    def on_timer(self, timer: Timer) -> list[Alert]:
+    def on_timer(self, timer: Timer) -> list[Alert | Scored]:
         if self.heard.last is not None and timer.due - self.heard.last <= self.watch * 1e9:
             self.timers.set("over", timer.due + self.counts.every)
         return list(self.judged(self.counts.close(timer.due)))
 
-    def judged(self, over) -> Iterator[Alert]:
+    def judged(self, over) -> Iterator[Alert | Scored]:
         for one in over:
             count, watched = one.totals.get("all", 0.0), one.totals.get("share", 0.0)
             if isinstance(self.series, CountSurprise):
@@ -83,6 +84,7 @@ class CountAnomaly:
                 score = self.series.score(one.start, count)
             else:
                 score = self.series.score(count)
+            yield Scored.by(score, at=one.start, span=self.counts.every)
             if stands_out(score, self.side, self.least) and self.told.first("", _At(one.start + self.counts.every)):
                 yield self.alert(one, score)
 

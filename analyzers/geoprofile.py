@@ -26,9 +26,10 @@ def geoprofile(event: Event, profile: GeoProfile = GeoProfile(), shared: Table =
         return None
     shown = profile.as_geojson()
     usual = sum(not one["properties"]["candidate"] for one in shown["features"])
+    nearest = {0: "the nearest place so far", 1: "the only usual place"}.get(usual, f"the nearest of {usual} usual places")
     user, city = event["user.name"], event.get("source.geo.city_name") or f"{where[0]:.1f}, {where[1]:.1f}"
     return Alert("low", f"{user} logged in from an unusual place: {city}", technique="T1078",
-                 reason=f"{standing.distance_km:,.0f} km from the nearest of {usual} usual places",
+                 reason=f"{standing.distance_km:,.0f} km from {nearest}",
                  fields={"pluginhost.geoprofile.distance_km": round(standing.distance_km, 1),
                          "pluginhost.geoprofile.score": round(standing.score, 2), "pluginhost.geoprofile.places": shown})
 

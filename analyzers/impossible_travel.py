@@ -1,5 +1,5 @@
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from pluginhost import Alert, Event, FirstSeen, GeoProfile, LastSeen, Recent, Table, Unjudged, analyzer, haversine_km, place
 
@@ -36,21 +36,12 @@ class Stop(NamedTuple):
 
 
 class Hop(NamedTuple):
-    """The way between two logins, the earlier one first; times in ns."""
+    """The way between two logins, the earlier one first; at least a second, for logins of the same moment have no speed."""
 
-    start: int
     origin: Stop
-    end: int
     target: Stop
-
-    @property
-    def km(self) -> float:
-        return haversine_km(self.origin.lat, self.origin.lon, self.target.lat, self.target.lon)
-
-    @property
-    def hours(self) -> float:
-        """At least a second: logins of the same moment have no speed."""
-        return max(self.end - self.start, 1_000_000_000) / 3.6e12
+    km: float
+    hours: float
 
 
 @analyzer(where=SUCCESS, key="user.name")
@@ -83,11 +74,10 @@ def impossible_travel(event: Event, stops: Recent = Recent(8, "30d"), profile: G
         return Unjudged("no_place")
     country, city = text(event.get("source.geo.country_iso_code")), text(event.get("source.geo.city_name"))
     new_country = country is not None and countries.first(country, event) and len(countries) > 1
-    here, known = Stop(*where, country, city, event["source.ip"], False), [(when, Stop(*item)) for when, item in stops.items()]
-    if (event.time, here) in known or (event.time, here._replace(bad=True)) in known:
+    here, known = Stop(*where, country, city, event["source.ip"], False), stops.items()
+    if any(when == event.time and one[:-1] == here[:-1] for when, one in known):
         return None  # the same login once more
-    ways = [way for way in ways_to(event.time, here, known) if not same_network(way.origin.address, way.target.address)]
-    fastest = max(ways, key=lambda way: way.km / way.hours, default=None)
+    fastest = max(ways_to(event, here, known, shared), key=lambda way: way.km / way.hours, default=None)
     impossible = fastest is not None and too_fast(fastest, distance_km, speed_kmh, geo_error_km)
     standing = profile.score(event, where, learn=not impossible)
     barely = fastest is not None and fastest.km >= 300 and fastest.km / fastest.hours >= 800
@@ -106,20 +96,35 @@ def text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def ways_to(when: int, here: Stop, known: Sequence[tuple[int, Stop]]) -> list[Hop]:
-    """The ways between this login and its neighbours in time, as far as these were where the user is."""
-    before = next(((time, one) for time, one in reversed(known) if time <= when and not one.bad), None)
-    after = next(((time, one) for time, one in known if time > when and not one.bad), None)
-    return [*([Hop(*before, when, here)] if before else []), *([Hop(when, here, *after)] if after else [])]
+def ways_to(event: Event, here: Stop, known: Sequence[tuple[int, tuple[Any, ...]]], shared: Table) -> Iterator[Hop]:
+    """The ways between this login and its neighbours in time, as far as these were where the user is: not reached too fast, nor at an
+    address that has turned out to be shared since."""
+    before = after = None
+    for time, item in reversed(known):
+        if not item[-1] and not shared.get(item[-2], event):
+            if time <= event.time:
+                before = (time, item)
+                break
+            after = (time, item)
+    if before is not None and (way := hop(event.time - before[0], Stop(*before[1]), here)) is not None:
+        yield way
+    if after is not None and (way := hop(after[0] - event.time, here, Stop(*after[1]))) is not None:
+        yield way
+
+
+def hop(time: int, origin: Stop, target: Stop) -> Hop | None:
+    """The way of `time` ns; None where it says nothing: at the same place, or within a network, whose places differ by chance."""
+    if origin[:2] == target[:2] or same_network(origin.address, target.address):
+        return None
+    return Hop(origin, target, haversine_km(*origin[:2], *target[:2]), max(time, 1_000_000_000) / 3.6e12)
 
 
 def too_fast(way: Hop, distance_km: float, speed_kmh: float, geo_error_km: float) -> bool:
-    km = way.km
-    return km >= max(distance_km, LEAST_KM) and (km - 2 * geo_error_km) / way.hours > speed_kmh
+    return way.km >= max(distance_km, LEAST_KM) and (way.km - 2 * geo_error_km) / way.hours > speed_kmh
 
 
 def same_network(one: str, other: str) -> bool:
-    """Whether two addresses lie in one /24, or /48 of IPv6: their places differ by chance."""
+    """Whether two addresses lie in one /24, or /48 of IPv6."""
     mark, parts = (":", 3) if ":" in one else (".", 3)
     return one.split(mark)[:parts] == other.split(mark)[:parts]
 

@@ -1,6 +1,6 @@
 from typing import Any, Literal
 
-from pluginhost import Alert, Duration, Event, FirstSeen, SeasonalSlots, Unjudged, analyzer, by_options
+from pluginhost import Alert, Duration, Event, FirstSeen, Peaks, Scored, SeasonalSlots, Unjudged, analyzer, by_options
 
 from ._generic import Fields, Severity, Side, model_of, numbers, pausing, scored, stands_out
 
@@ -9,16 +9,18 @@ Model = Literal["ewma", "robust", "holt", "seasonal", "rcf"]
 
 @analyzer(template=True, pinned=True, keys=10_000)
 def numeric_anomaly(event: Event, series: Any = by_options(model_of), told: FirstSeen = by_options(lambda pause: pausing(pause, 1)),
+                    peaks: Peaks = by_options(lambda interval: Peaks(every=interval)),
                     field: Fields = ..., model: Model = "ewma", threshold: float = 0, warmup: int = 0, period: str = "1d", slots: int = 24,
-                    side: Side = "both", least: float = 0, pause: Duration = Duration.of("1h"), severity: Severity = "medium",
-                    technique: Fields = ()) -> Alert | Unjudged | None:
+                    side: Side = "both", least: float = 0, pause: Duration = Duration.of("1h"), interval: Duration = Duration.of("5m"),
+                    severity: Severity = "medium", technique: Fields = ()) -> list[Alert | Scored] | Alert | Scored | Unjudged | None:
     """A number that is far from what it usually is.
 
     Follows a numeric field, per key or for all records together, by the `model`: `ewma` (distance from the moving average in spreads; of
     several fields the one farthest off), `robust` (from the median of the last 256: rare bursts do not teach), `holt` (from where level
     and trend lead), `seasonal` (from the average of this slot of the `period`), `rcf` (a random cut forest over several fields together;
     needs the extra `rcf`, and room: for few keys). A `threshold` or `warmup` of 0 is the model's own. `side` and `least` choose which
-    differences count. While it goes on it is told once: again only after a `pause` without.
+    differences count. While it goes on it is told once: again only after a `pause` without. Where scores are written, each `interval` has
+    one, the highest.
     """
     found = numbers(event, field)
     if not found:
@@ -28,12 +30,14 @@ def numeric_anomaly(event: Event, series: Any = by_options(model_of), told: Firs
         score = series.score(event.time, value) if isinstance(series, SeasonalSlots) else series.score(value)
     else:
         score = series.score(found)
+    peak = peaks.add(event, score)
     if not stands_out(score, side, least) or not told.first("", event):
-        return None
+        return peak
     of = score.of or next(iter(found))
-    return Alert(severity, f"{of} is {score.actual:g}, usual is {score.expected:.6g}", technique=technique,
+    alert = Alert(severity, f"{of} is {score.actual:g}, usual is {score.expected:.6g}", technique=technique,
                  fields=scored(score, of=of, model=model),
                  reason=f"the model {model} scores it {score.score:.6g}, odd from {score.threshold:.6g} on (grade {score.grade:.2f})")
+    return [peak, alert] if peak else alert
 
 
 def metric(value, host="web1", name="cpu", **more):

@@ -1,4 +1,4 @@
-from pluginhost import Alert, Duration, Event, FirstSeen, RareValue, Unjudged, analyzer, by_options
+from pluginhost import Alert, Duration, Event, FirstSeen, Peaks, RareValue, Scored, Unjudged, analyzer, by_options
 
 from ._generic import Fields, Severity, pausing, scored, shown
 
@@ -8,20 +8,24 @@ def rare_value(event: Event,
                values: RareValue = by_options(lambda threshold, warmup, half_life, limit:
                                               RareValue(threshold=threshold, warmup=warmup, half_life=half_life, limit=limit)),
                told: FirstSeen = by_options(pausing),
+               peaks: Peaks = by_options(lambda interval: Peaks(every=interval)),
                field: Fields = ..., threshold: float = 10.0, warmup: int = 500, half_life: int = 10_000, limit: int = 1000,
-               pause: Duration = Duration.of("1d"), severity: Severity = "low", technique: Fields = ()) -> list[Alert | Unjudged]:
+               pause: Duration = Duration.of("1d"), interval: Duration = Duration.of("5m"), severity: Severity = "low",
+               technique: Fields = ()) -> list[Alert | Scored | Unjudged]:
     """A value that a field hardly ever has.
 
     Learns how often each value of a field (or of several) comes, per key or for all records together, and tells one whose surprisal
     reaches `threshold` bits: 10 is about one in a thousand. The first `warmup` values teach. The same value of a key is told again only
-    when it was not seen for `pause`.
+    when it was not seen for `pause`. Where scores are written, each `interval` has one, the highest.
     """
     found = shown(event, field)
     if not found:
         return [Unjudged("no_value")]
-    alerts = []
+    alerts: list[Alert | Scored | Unjudged] = []
     for name, value in found:
         score = values.score({name: value})
+        if (peak := peaks.add(event, score)) is not None:
+            alerts.append(peak)
         if score.grade and told.first(f"{name}={value}", event):
             share = f"one in {2 ** score.score:,.0f}" + (f", mostly {score.expected}" if score.expected else "")
             alerts.append(Alert(severity, f"rare value of {name}: {score.actual}", technique=technique, fields=scored(score, of=name),

@@ -8,15 +8,14 @@ VISIT = 30 * MINUTE  # a visit ends after so long without a page
 
 @analyzer(where=f"{REQUEST} AND _exists_:url.path", pinned=True, group="source.ip")
 def page_order(event: Event, order: PageOrder = PageOrder(far=12.0), told: FirstSeen = FirstSeen("1h", limit=10_000),
-               begun: FirstSeen = FirstSeen("3650d", limit=1), learning_hours: float = 2,
                trusted: tuple[str, ...] = ("trusted",)) -> Alert | Unjudged | None:
     """A visitor takes pages in an order in which people do not.
 
     Learns from all visits which page follows which (a Markov chain over the paths, with ids replaced), and from the eighth page on compares
     how surprising the way of a visit is with the visits before. People follow links; programs that fetch pages by a list or by chance do
     not, however slowly. A visit is that of one address with one user agent at one site (`url.domain`), and ends after 30 minutes without
-    a page; visits that were flagged teach nothing. Each is told once, and none in the first `learning_hours`. Networks on the lists
-    `trusted`, such as those of search engines you want, are not told.
+    a page; visits that were flagged teach nothing. Each is told once, and none before a hundred visits of eight pages or more are over,
+    which takes half an hour at least. Networks on the lists `trusted`, such as those of search engines you want, are not told.
     """
     if part_of_page(event):
         return None
@@ -26,10 +25,7 @@ def page_order(event: Event, order: PageOrder = PageOrder(far=12.0), told: First
     site, agent = event.get("url.domain", ""), event.get("user_agent.original", "")
     visitor = f"{address} {site} {agent}"
     found = order.score(event, visitor, f"/{site}{path}" if site else path)
-    if (began := begun.seen("")) is None:
-        began = event.time
-        begun.first("", event)
-    if not found.grade or event.time - began < learning_hours * 60 * MINUTE or any(event.listed("source.ip", name) for name in trusted):
+    if not found.grade or any(event.listed("source.ip", name) for name in trusted):
         return None
     if not again_of(told, visitor, event, VISIT):
         return None
@@ -65,14 +61,12 @@ def visit(pages, ip="203.0.113.9", agent="Mozilla/5.0"):
 
 
 SITE = ("/", "/products", "/products/7", "/products/7/reviews", "/products/9", "/basket", "/checkout", "/checkout/address", "/thanks")
-VISITS, EARLY = ([one for n in range(count) for one in visit(SITE, f"198.51.{n}.7")] for count in (120, 180))
+VISITS = [one for n in range(120) for one in visit(SITE, f"198.51.{n}.7")]
 JUMPS = ("/thanks", "/products/7/reviews", "/", "/basket", "/products/9", "/checkout/address", "/products", "/checkout", "/about")
 page_order.fires_on([*VISITS, *visit(JUMPS * 3)], every="20s", alerts=1)
 page_order.quiet_on([*VISITS, *visit(JUMPS[:7])], every="20s")  # too short
 page_order.quiet_on([*VISITS, *visit(SITE * 3)], every="20s")
 page_order.quiet_on([*VISITS[:500], *visit(JUMPS * 3)], every="20s")  # too little is learned
-page_order.fires_on([*EARLY, *visit(JUMPS * 3)], every="4s", learning_hours=0)
-page_order.quiet_on([*EARLY, *visit(JUMPS * 3)], every="4s")  # in the first two hours
 page_order.quiet_on([*VISITS, *visit(JUMPS * 3)], every="20s", lists={"trusted": ["203.0.113.0/24"]})
 page_order.survives(visit([None, 7, [], {"a": 1}, "", "?", "x" * 100_000, "/" * 5000]) + visit(SITE, None) + visit(SITE, agent=[1]))
 page_pace.fires_on(visit(SITE * 3), every="5s", alerts=1)

@@ -1,12 +1,15 @@
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from pluginhost import Alert, CountSurprise, Event, Interval, Intervals, Unjudged, analyzer
+from pluginhost import Alert, CountSurprise, Event, Interval, Intervals, Score, Scored, Unjudged, analyzer
 
 from ._generic import scored
 
 _KNOWN, _SHORT = 1000, 64  # values whose kind is at hand, and their most characters
+_KINDS = ("unusual", "usual")
 
 
 class Watched(msgspec.Struct):
@@ -54,17 +57,19 @@ FIELDS = {
 
 @analyzer(where="_exists_:httpSourceName OR _exists_:httpRequest.httpMethod", pinned=True)
 def waf(event: Event, minutes: Intervals = Intervals("1m", delay="10s"), model: CountSurprise = CountSurprise(threshold=1.0),
-                fields: dict[str, Watched] = FIELDS, threshold: float = 6.0) -> list[Alert | Unjudged] | Unjudged | None:
+                fields: dict[str, Watched] = FIELDS, threshold: float = 4.0) -> list[Alert | Scored | Unjudged] | Unjudged | None:
     """Far more unusual requests at the web application firewall than its traffic has.
 
     Sums up, minute by minute, how many requests were usual and how many unusual by five fields: the action, the source, the status, the
     country and the method. Each field is compared with its own share of unusual ones so far, so that neither night nor rush hour matter;
-    the score is how unlikely so many are (6: one in a million), of all fields the highest. From `threshold` on the minute is told, with
-    first request that comes later than ten seconds after its end, and how much each field had to do with it. A `threshold` of 3 finds
-    about half of what 6 misses, at a false alert every second day or so.
+    the score is how unlikely so many are (4: one in ten thousand, 6: one in a million), of all fields the highest. From `threshold` on the
+    minute is told, with the first request that comes later than ten seconds after its end, and how much each field had to do with it. On
+    made-up traffic of 30 to 300 requests a minute 4 gives a false alert in two weeks or so, 5 hardly ever one, 3 one every second or third
+    day; each step finds about a tenth more.
 
     `fields` says which values are usual; add any other field to it. A field that a record does not have is counted as neither and the
-    record under `no_…`. AWS does not write the status itself: streams that have it in `httpStatus` are judged by it, too.
+    record under `no_…`. AWS does not write the status itself: streams that have it in `httpStatus` are judged by it, too. Where scores
+    are written, each minute with requests has one, with the counts as its parts.
     """
     amounts: dict[str, int] = {}
     absent = None
@@ -78,17 +83,24 @@ def waf(event: Event, minutes: Intervals = Intervals("1m", delay="10s"), model: 
     unjudged = None if absent is None else Unjudged(f"no_{absent}")
     if not over:
         return unjudged
-    told = [alert for one in over if (alert := _judged(one, model, fields, threshold)) is not None]
+    told = [found for one in over for found in _judged(one, model, fields, threshold, minutes.every)]
     return [*told, unjudged] if unjudged else told
 
 
-def _judged(minute: Interval, model: CountSurprise, fields: dict[str, Watched], threshold: float) -> Alert | None:
-    """The alert about a finished minute, if it is one."""
+def _judged(minute: Interval, model: CountSurprise, fields: dict[str, Watched], threshold: float, span: int) -> Iterator[Alert | Scored]:
+    """The score of a finished minute that had requests, and the alert about it, if it is one."""
     totals = minute.totals
     counts = {name: (totals.get(f"-{name}", 0), totals.get(f"+{name}", 0)) for name in fields}
     found = model.score(counts)
-    if not found.grade or found.score < threshold:
-        return None
+    grade = min(found.score / (2 * threshold), 1.0) if found.grade and found.score >= threshold else 0.0
+    if minute.events:
+        parts = {f"{kind}_{name}": count for name, pair in counts.items() for kind, count in zip(_KINDS, pair, strict=True)}
+        yield Scored.by(found, at=minute.start, span=span, threshold=threshold, grade=grade, of="", parts=dict(islice(parts.items(), 32)))
+    if grade:
+        yield _alert(minute, found, counts, threshold, grade)
+
+
+def _alert(minute: Interval, found: Score, counts: dict[str, tuple[float, float]], threshold: float, grade: float) -> Alert:
     score, name = round(found.score, 2), found.of
     return Alert(
         "high" if score >= 1.5 * threshold else "medium",
@@ -96,7 +108,7 @@ def _judged(minute: Interval, model: CountSurprise, fields: dict[str, Watched], 
         technique="T1595", count=minute.events, since=minute.start,
         reason=f"{found.actual:g} requests of unusual {name} within a minute of {minute.events}, {found.expected:.2f} were to be expected; "
                f"score {score:g} (limit {threshold:g})",
-        fields=scored(found, of=name, grade=min(found.score / (2 * threshold), 1.0), threshold=threshold,
+        fields=scored(found, of=name, grade=grade, threshold=threshold,
                       attribution={one: round(share, 3) for one, share in found.attribution.items()},
                       counts={one: {"unusual": bad, "usual": good} for one, (bad, good) in counts.items()}))
 

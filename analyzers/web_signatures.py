@@ -7,9 +7,12 @@ from ._signatures import in_header, in_url, listed, listings
 PARTS = (("url.original", "URL", in_url), ("user_agent.original", "user agent", in_header),
          ("http.request.referrer", "referrer", in_header))
 
+BUILT_IN = "built in"
+
 
 class Found(NamedTuple):
-    """What was found: its name, the list it stands on and the text there, where in the request, after how many decodings, how bad it is."""
+    """What was found: its name, the list it stands on and the text there (or, built in, the words of the request), in which part of it,
+    after how many decodings, how bad it is, the technique."""
 
     name: str
     source: str
@@ -32,9 +35,10 @@ def web_signatures(event: Event, lists: tuple[str, ...] = ("bad_strings", "bad_p
     found = _found(event, lists, ignored)
     if found is None:
         return None
-    times = ("as sent", "decoded once", "decoded twice")[found.decoded]
+    where = f"the {found.part}, {('as sent', 'decoded once', 'decoded twice')[found.decoded]}"
+    what = f"a sign of {found.name}" if found.source == BUILT_IN else f"what the list {found.source} names"
     return Alert(found.severity, f"{found.name} attempt from {event.get('source.ip', 'unknown')}", technique=found.technique,
-                 reason=f"the {found.part}, {times}, holds a known-bad string: {found.name} ({found.source}: {found.text})",
+                 reason=f"{where}, holds {what}: {found.text}",
                  fields={"pluginhost.signature.name": found.name, "pluginhost.signature.list": found.source,
                          "pluginhost.signature.text": found.text, "pluginhost.signature.part": found.part,
                          "pluginhost.signature.decoded": found.decoded})
@@ -47,7 +51,7 @@ def _found(event: Event, lists: tuple[str, ...], ignored: tuple[str, ...]) -> Fo
         if (text := event.get(field)).__class__ is str:
             if (hit := find(text, ignored)) is not None:
                 sign = hit.signature
-                return Found(sign.what, "built in", hit.pattern, part, hit.decoded, sign.severity, sign.technique)
+                return Found(sign.what, BUILT_IN, hit.text, part, hit.decoded, sign.severity, sign.technique)
             texts.append((text, part))
     for name, listing in listings(event, lists):
         for text, part in texts:

@@ -18,11 +18,11 @@ import click
 import msgspec
 import yaml
 
-from pluginhost import Alert, Derived, Event, FirstSeen, LastSeen, Recent, SlidingCount, Table, Timer, Timers, Unjudged
+from pluginhost import Alert, Derived, Event, FirstSeen, LastSeen, Recent, Scored, SlidingCount, Table, Timer, Timers, Unjudged
 from pluginhost.cli import main as cli
 from pluginhost.engine.parts import find, names
 from pluginhost.events.aliases import ALIASES
-from pluginhost.host.config import Config, Journal, ListFile, Log, Metrics, Risk, RiskLevels, RiskWeights, Route, Suppression
+from pluginhost.host.config import Config, Journal, ListFile, Log, Metrics, Risk, RiskLevels, RiskWeights, Route, Scores, Suppression
 from pluginhost.host.exposition import METRICS
 from pluginhost.inputs.access import Key
 from pluginhost.inputs.forward.options import Client, User
@@ -57,6 +57,7 @@ def parts() -> dict[str, str]:
         "lists": _options(ListFile),
         "suppress": _options(Suppression),
         "risk": _options(Risk),
+        "scores": _options(Scores),
         "risk weights": _options(RiskWeights),
         "risk levels": _options(RiskLevels),
         "serving": _options(Serving),
@@ -66,7 +67,7 @@ def parts() -> dict[str, str]:
         "calling": _options(Calling),
         "event": _members(Event),
         "states": "\n".join(_state(one) for one in _STATES),
-        "results": "\n".join(_struct(one) for one in (Alert, Derived, Unjudged, Timer)),
+        "results": "\n".join(_struct(one) for one in (Alert, Derived, Scored, Unjudged, Timer)),
         "aliases": _table(("ECS name", "is also found as"), ((f"`{name}`", _codes(raw)) for name, raw in ALIASES.items())),
         "commands": "\n".join(_command(name, one) for name, one in commands()),
     }

@@ -37,7 +37,7 @@ DOCS = Path(__file__).parent
 _GROUPS = {
     "Counts": ("windows", "decay", "clients", "distinct", "hyperloglog", "topk"),
     "Memory and order": ("seen", "cuckoo", "order", "timers", "table"),
-    "What is usual": ("series", "average", "surprise", "seasonal", "rare", "forest"),
+    "What is usual": ("series", "peaks", "average", "surprise", "seasonal", "rare", "forest"),
     "Behaviour and places": ("markov", "geo"),
 }
 _NO_TOOLS = ("declaration", "finding", "state")

@@ -12,11 +12,12 @@ from .detect.cuckoo import Cuckoo
 from .detect.decay import DecayCount, LeakyBucket
 from .detect.declaration import analyzer, by_options
 from .detect.distinct import Distinct, SlidingDistinct
-from .detect.finding import Alert, Derived, Timer, Unjudged
+from .detect.finding import Alert, Derived, Scored, Timer, Unjudged
 from .detect.forest import RandomCutForest
 from .detect.geo import GeoProfile, Standing, haversine_km, place
 from .detect.markov import Pace, PageOrder, normalised
 from .detect.order import Sequence, Streak
+from .detect.peaks import Peaks
 from .detect.rare import RareValue
 from .detect.seasonal import SeasonalSlots
 from .detect.seen import FirstSeen, LastSeen, Neighbours, Recent
@@ -32,8 +33,8 @@ from .options import Duration
 
 __all__ = ["Absence", "Alert", "ClientCounts", "CountSurprise", "Cuckoo", "DecayCount", "Derived", "Distinct", "Duration", "Entry",
            "Event", "EwmaZ", "FirstSeen", "GeoProfile", "Holt", "Interval", "Intervals", "LastSeen", "LeakyBucket", "Listing",
-           "MinuteCounts", "MissingField", "MovingAverage", "Neighbours", "Pace", "PageOrder", "RandomCutForest", "RareValue",
-           "Recent", "RobustZ", "Score", "SeasonalSlots", "Sequence", "SlidingCount", "SlidingDistinct", "Standing", "Streak",
+           "MinuteCounts", "MissingField", "MovingAverage", "Neighbours", "Pace", "PageOrder", "Peaks", "RandomCutForest", "RareValue",
+           "Recent", "RobustZ", "Score", "Scored", "SeasonalSlots", "Sequence", "SlidingCount", "SlidingDistinct", "Standing", "Streak",
            "Table", "Timer", "Timers", "TopK", "TumblingCount", "Unjudged", "WindowAverage", "analyzer", "by_options",
            "haversine_km", "normalised", "place"]  # fmt: skip
 

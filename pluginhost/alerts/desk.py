@@ -48,13 +48,16 @@ class Suppress(msgspec.Struct, frozen=True):
 class Policy(msgspec.Struct, frozen=True):
     """What an operator laid down: rules of suppression, how risk is reckoned (None: not at all), the outputs that take suppressed alerts.
 
-    `mark` is what the desk's own alerts say under `pluginhost`, in a replay.
+    `mark` is what the desk's own alerts say under `pluginhost`, in a replay. `trends` are the outputs that take scores, at most
+    `per_minute` of an analyzer in a minute of event time.
     """
 
     suppress: tuple[Suppress, ...] = ()
     risk: Scale | None = None
     hears: frozenset[str] = frozenset()
     mark: Mapping[str, Any] = {}
+    trends: tuple[str, ...] = ()
+    per_minute: int = 1000
 
 
 class Decision(msgspec.Struct, frozen=True):

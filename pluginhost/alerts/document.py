@@ -18,7 +18,7 @@ from ..events.event import Event
 from ..wire.times import iso
 from .sanitise import clean
 
-__all__ = ["CATEGORIES", "ECS_VERSION", "EVIDENCE", "OUTCOMES", "Rule", "document", "laid", "merge"]
+__all__ = ["CATEGORIES", "ECS_VERSION", "EVIDENCE", "OUTCOMES", "Rule", "document", "laid", "merge", "put"]
 
 ECS_VERSION = "8.17.0"
 EVIDENCE = 10
@@ -52,8 +52,7 @@ def document(rule: Rule, alert: Alert, *, event: Event | None, key: Mapping[str,
     count = alert.count if alert.count is not None else window[0] if window else 1
     since = alert.since if alert.since is not None else window[1] if window else time
     made: dict[str, Any] = event.document() if event is not None else {}
-    for field, value in {**key, **alert.fields}.items():
-        _put(made, field, [value] if TYPES.get(field) in _LISTS and not isinstance(value, (list, tuple)) else value)
+    put(made, {**key, **alert.fields})
     merge(made, {
         "@timestamp": iso(time, 3),
         "ecs": {"version": ECS_VERSION},
@@ -127,14 +126,16 @@ def _get(made: Mapping[str, Any], field: str) -> Any:
     return value
 
 
-def _put(made: dict[str, Any], field: str, value: Any) -> None:
-    """Sets a dotted field; a scalar that stands where an object is needed gives way."""
-    *path, last = field.split(".")
-    for part in path:
-        if not isinstance(made.get(part), dict):
-            made[part] = {}
-        made = made[part]
-    made[last] = value
+def put(into: dict[str, Any], fields: Mapping[str, Any]) -> None:
+    """Sets dotted fields, those that ECS has as lists to lists; a scalar that stands where an object is needed gives way."""
+    for field, value in fields.items():
+        *path, last = field.split(".")
+        made = into
+        for part in path:
+            if not isinstance(made.get(part), dict):
+                made[part] = {}
+            made = made[part]
+        made[last] = [value] if TYPES.get(field) in _LISTS and not isinstance(value, (list, tuple)) else value
 
 
 def merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-__all__ = ["chained_id", "event_id", "fingerprint", "record_id", "timer_event_id"]
+__all__ = ["chained_id", "event_id", "fingerprint", "record_id", "score_id", "timer_event_id"]
 
 
 def record_id(tag: str, time: int, raw: bytes) -> str:
@@ -28,6 +28,11 @@ def event_id(rule: str, key: bytes, record: str, n: int) -> str:
 def timer_event_id(rule: str, key: bytes, timer: str, due: int, n: int) -> str:
     """`event.id` of the n-th finding that a timer due at `due` (ns) gave."""
     return _digest(b"timer", rule.encode(), key, timer.encode(), b"%d" % due, b"%d" % n)
+
+
+def score_id(rule: str, key: bytes, about: bytes, at: int) -> str:
+    """`event.id` of the score that `rule` gave the typed key, and what it is `about` beside, for the interval that began `at` (ns)."""
+    return _digest(b"score", rule.encode(), key, about, b"%d" % at)
 
 
 def fingerprint(rule: str, group: bytes) -> str:

@@ -29,6 +29,8 @@ def plain(value: Any, depth: int = 64) -> Any:
 
     NaN and infinities become null, larger integers and whatever lies deeper become text, bytes become text with `\\x` escapes.
     """
+    if value.__class__ is str:
+        return value if value.isascii() else _text(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -96,7 +98,9 @@ class _Cleaner:
         made = {}
         for key, inner in value.items():
             if specs is not None and (known := specs.get(key)) is not None:  # a name of ours: nothing can be wrong with it
-                if (kept := self._field(inner, known, (*path, key))) is not _NOTHING:
+                if _common(inner) and "properties" not in known:
+                    made[key] = inner
+                elif (kept := self._field(inner, known, (*path, key))) is not _NOTHING:
                     made[key] = kept
                 continue
             name = _key(key)
@@ -119,8 +123,6 @@ class _Cleaner:
         return True
 
     def _field(self, value: Any, spec: _Spec | None, path: tuple[str, ...]) -> Any:
-        if value.__class__ is str and value.isascii() and len(value) <= _LONGEST_KEYWORD and spec and "properties" not in spec:
-            return value  # most are
         if spec is not None and (spec.get("enabled") is False or spec.get("type") == "geo_point"):
             return plain(value)
         if value is None:
@@ -150,6 +152,13 @@ class _Cleaner:
         name, value = ".".join(path), plain(value)
         self.unfit[name] = value if name not in self.unfit else [*_listed(self.unfit[name]), value]
         return _NOTHING
+
+
+def _common(value: Any) -> bool:
+    """Whether it is a scalar that any scalar's place takes as it is; most are."""
+    if value.__class__ is str:
+        return value.isascii() and len(value) <= _LONGEST_KEYWORD
+    return value.__class__ is int and -(1 << 63) <= value < 1 << 63
 
 
 def _below(specs: _Spec | None, parts: list[str]) -> _Spec | None:

@@ -1,6 +1,6 @@
-"""The index templates of the alert stream and the state index: what Elasticsearch or OpenSearch is told of our documents.
+"""The index templates of the alert stream, the state index and the score stream: what Elasticsearch or OpenSearch is told of our documents.
 
-The two JSON files beside this module are the mapping; only types that every server accepts are in them. What some
+The three JSON files beside this module are the mapping; only types that every server accepts are in them. What some
 servers know and others refuse is added here, by product and version. Pure: putting a template is an output's work.
 """
 
@@ -15,14 +15,18 @@ from typing import Any, Literal
 
 import msgspec
 
-__all__ = ["ALERTS_TEMPLATE", "STATE_TEMPLATE", "Product", "alerts_stream", "alerts_template", "mapped", "mapped_type", "release",
-           "state_index", "state_template"]  # fmt: skip
+__all__ = ["ALERTS_TEMPLATE", "SCORES_TEMPLATE", "STATE_TEMPLATE", "Product", "alerts_stream", "alerts_template", "mapped", "mapped_type",
+           "release", "scores_stream", "scores_template", "state_index", "state_template"]  # fmt: skip
 
 Product = Literal["elasticsearch", "opensearch"]
 ALERTS_TEMPLATE = "logs-pluginhost.alerts"
 """The name under which the alerts' template is put."""
 STATE_TEMPLATE = "pluginhost-alert-state"
 """The name under which the states' template is put."""
+SCORES_TEMPLATE = "metrics-pluginhost.scores"
+"""The name under which the scores' template is put."""
+
+_NOT_OF_SCORES = ("message", "tags", "log", "threat", "related")
 
 
 def alerts_stream(namespace: str) -> str:
@@ -35,9 +39,25 @@ def state_index(namespace: str) -> str:
     return f"pluginhost-alert-state-{namespace}"
 
 
+def scores_stream(namespace: str) -> str:
+    """The data stream that holds the scores of `namespace`, one document an interval and entity."""
+    return f"metrics-pluginhost.scores-{namespace}"
+
+
 def alerts_template(version: str, product: Product = "elasticsearch") -> dict[str, Any]:
     """The body of `PUT _index_template/…` for the alert stream, as a server of `version` ("8.19.21") takes it."""
-    body = deepcopy(_read("alerts-template.json"))
+    return _as_taken(deepcopy(_read("alerts-template.json")), version, product)
+
+
+def scores_template(version: str, product: Product = "elasticsearch") -> dict[str, Any]:
+    """The body for the score stream: the entities are mapped as in an alert."""
+    body = deepcopy(_read("scores-template.json"))
+    entities = {name: deepcopy(spec) for name, spec in mapped().items() if name not in _NOT_OF_SCORES}
+    body["template"]["mappings"]["properties"] = entities | body["template"]["mappings"]["properties"]
+    return _as_taken(body, version, product)
+
+
+def _as_taken(body: dict[str, Any], version: str, product: Product) -> dict[str, Any]:
     if product == "opensearch":
         return body
     if release(version) >= (8, 14):

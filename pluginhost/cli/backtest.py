@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, Self
 
 import click
+import msgspec
 
 from ..host.config import Configured
 from ..host.questions import plain
@@ -24,12 +25,13 @@ from ..replay.backtest import Outcome, Plan, backtest
 from ..replay.comparing import Compared, folders_of
 from ..replay.delivering import Way, deliver, route_to
 from ..replay.judging import Judge
+from ..replay.kept import Told, made, names, note, stored, told
 from ..replay.report import Gathered, page
 from ..replay.sources.files import Files
 from ..replay.sources.journal import JournalSource
 from ..replay.sources.port import Source
 from ..replay.sources.search import Asked
-from ..store.alerts import AlertStore, StoredAlert
+from ..store.alerts import AlertStore, OutboxRow, StoredAlert
 from ..wire.times import iso
 from .common import alert_line, config_option, configured
 from .replaying import CLUSTERS, Bar, Moment, cluster_options, kafka, outputs, search, told_to_stop, window
@@ -63,9 +65,13 @@ _FORMS = ("auto", "lines", "json", "csv", "msgpack", "forward")
 @click.option("--namespace", default="backtest", show_default=True, help="Namespace of what is sent: never that of live alerts.")
 @click.option("--first", "-n", type=click.IntRange(min=0), default=10, show_default=True, help="How many of each --against shows.")
 @click.option("--quiet", "-q", is_flag=True, help="Print no alerts.")
+@click.option("--list", "listed", is_flag=True, help="List the backtests that were kept, and judge nothing.")
 def command(config: Path | None, **given: Any) -> None:
     """Judge records of the past in FILES (or folders, or - for standard input) by the analyzers, with the records' own clock."""
     setup = configured(config)
+    if given["listed"]:
+        _list(setup.data)
+        return
     gc.set_threshold(50_000, 20, 100)
     if given["namespace"] == setup.config.namespace:
         raise Problem("replay.namespace", f"{given['namespace']} is the namespace of live alerts", todo="give another: --namespace")
@@ -94,29 +100,32 @@ def _source(setup: Configured, aside: Path, given: dict[str, Any]) -> Source | J
 
 async def _run(setup: Configured, folder: Path, given: dict[str, Any]) -> bool:
     """Whether it came to its end."""
-    made = datetime.fromtimestamp(_clock() / 1e9, UTC).strftime("%Y%m%dT%H%M%SZ")
     source = _source(setup, folder, given)
+    now = datetime.fromtimestamp(_clock() / 1e9, UTC).strftime("%Y%m%dT%H%M%SZ")
     with contextlib.closing(source), contextlib.ExitStack() as held:
         folders = tuple(path.absolute() for path in given["analyzers"]) or setup.folders
         against = folders_of(given["against"], folders, folder / "against") if given["against"] else ()
         as_it_ran = isinstance(source, JournalSource) and not given["analyzers"] and not against
-        plan = Plan(source=source, folders=() if as_it_ran else folders, against=against, options=setup.config.options,
-                    references=setup.references, policy=setup.policy,
-                    lateness=setup.config.lateness.ns, observer=setup.hostname, id=made, window=window(given["start"], given["end"]),
-                    limit=given["limit"], time_field=given["time_field"])  # fmt: skip
-        kept = setup.data / "backtests" / made if given["store"] else folder / "kept"
-        kept.mkdir(mode=0o700, parents=True)
-        store = AlertStore(kept / "alerts.db", clock=_clock)
+        kept = made(setup.data if given["store"] else folder, now)
         ways = outputs(setup, given["namespace"], given["names"]) if given["names"] else []
+        trends = tuple(way.name for way, _ in ways if way.scores)
+        plan = Plan(source=source, folders=() if as_it_ran else folders, against=against, options=setup.config.options,
+                    references=setup.references, policy=msgspec.structs.replace(setup.policy, trends=trends),
+                    scores=setup.config.scores.analyzers if trends or given["report"] else (),
+                    lateness=setup.config.lateness.ns, observer=setup.hostname, id=kept.name, window=window(given["start"], given["end"]),
+                    limit=given["limit"], time_field=given["time_field"])  # fmt: skip
+        store = AlertStore(kept / "alerts.db", clock=_clock)
         show = held.enter_context(_Shown(given, source))
         stopping = held.enter_context(told_to_stop())
         after = _Delivering(store, ways)
         outcome = await backtest(plan, folder, store, route=route_to([way for way, _ in ways]), clock=_clock,
                                  heard=show.heard, progress=show.bar.show, stopping=stopping, first=given["first"],
-                                 after=after if ways else None)  # fmt: skip
+                                 after=after if ways else None, drawn=show.drawn if given["report"] else None)  # fmt: skip
         show.end(outcome, source, given)
         if given["store"]:
-            click.echo(f"kept in {kept}", err=True)
+            passed = outcome.passed
+            note(kept, Told(f"{source.kind}: {source.label}", passed.records, passed.first, passed.last, outcome.whole))
+            click.echo(f"kept as {kept.name}: pluginhost alerts list --backtest {kept.name}", err=True)
         for name, left in after.left.items():
             click.echo(click.style(f"output {name}: {printable(left, 300)}", fg="yellow"), err=True)
     return outcome.whole
@@ -144,9 +153,16 @@ class _Shown:
         self._gathered = Gathered() if given["report"] else None
         self._file = click.open_file(str(given["to"]), "w", encoding="utf-8") if given["to"] else None
         self._lines = not given["quiet"] and not given["against"] and str(given["to"]) != "-"
+        self._suppressed = 0
+
+    def drawn(self, score: OutboxRow) -> None:
+        """One score, for the report."""
+        if self._gathered is not None:
+            self._gathered.draw(score.analyzer, score.time, score.document)
 
     def heard(self, alert: StoredAlert) -> None:
         """One alert."""
+        self._suppressed += bool(alert.suppressed)
         if self._file is not None:
             self._file.write(alert.document.decode("utf-8") + "\n")
         if self._gathered is not None:
@@ -163,10 +179,12 @@ class _Shown:
                 click.echo(line)
         for problem in outcome.problems:
             click.echo(click.style(problem.page(), fg="red"), err=True)
-        for line in [*_summary(outcome, self.bar.seconds), *source.troubles]:
+        head, troubles = [*_summary(outcome, self.bar.seconds, self._suppressed)], [*_troubles(outcome), *source.troubles]
+        counts = (f"  {count:>8,}  {name}" for name, count in outcome.alerts.most_common())
+        for line in (*head, *counts, *troubles):
             click.echo(line, err=True)
         if self._gathered is not None:
-            told = [*_summary(outcome, self.bar.seconds), *source.troubles]
+            told = [*head, *troubles]  # the page counts by itself
             given["report"].write_text(page(self._gathered, title=f"Backtest of {source.kind}: {source.label}", told=told), "utf-8")
 
     def __enter__(self) -> Self:
@@ -192,14 +210,27 @@ def _compared(found: Compared) -> Iterator[str]:
                 yield click.style(f"{mark} {counts[name] - len(first[name]):,} more of {name}", dim=True)
 
 
-def _summary(outcome: Outcome, seconds: float) -> Iterator[str]:
-    passed, counted, total = outcome.passed, outcome.counted, outcome.alerts.total()
+def _summary(outcome: Outcome, seconds: float, suppressed: int) -> Iterator[str]:
+    passed, total = outcome.passed, outcome.alerts.total()
     rate = passed.records / max(seconds, 0.001)
-    yield f"{'' if outcome.whole else 'interrupted: '}{passed.records:,} records, {total:,} alerts in {seconds:.1f} s ({rate:,.0f}/s)"
+    found = f"{total:,} alerts{f' ({suppressed:,} of them suppressed: told to nobody)' if suppressed else ''}"
+    yield f"{'' if outcome.whole else 'interrupted: '}{passed.records:,} records, {found} in {seconds:.1f} s ({rate:,.0f}/s)"
     if passed.records:
-        yield f"from {iso(passed.first)} to {iso(passed.last)}"
-    for name, count in outcome.alerts.most_common():
-        yield f"  {count:>8,}  {name}"
+        first, last = (iso(time)[:19].replace("T", " ") for time in (passed.first, passed.last))
+        yield f"from {first} to {last} UTC"
+
+
+def _troubles(outcome: Outcome) -> Iterator[str]:
+    counted = outcome.counted
     said = {"could not be read": counted.rejected, "outside of the time asked for": counted.outside, "without a time": counted.untimed}
     yield from (f"{count:,} {what}" for what, count in said.items() if count)
     yield from (f"{name} failed {count:,} times: {printable(outcome.errors.get(name, ''), 200)}" for name, count in outcome.failed.items())
+
+
+def _list(data: Path) -> None:
+    """The backtests that were kept, the newest first, a line each."""
+    for name in reversed(names(data, "backtest")):
+        one, alerts = told(data, name), stored(data, "backtest", name).count()
+        span = f"{iso(one.first)[:19]}Z to {iso(one.last)[:19]}Z  {one.records:>10,} records" if one and one.records else "no records"
+        state = f"{'' if one.whole else 'interrupted: '}{printable(one.source, 100)}" if one else "runs, or did not come to its end"
+        click.echo(f"{name:<18}  {span}  {alerts:>6,} alerts  {state}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +16,13 @@ from ..host.config import Configured, configure, default_file
 from ..problem import Problem, printable
 from ..store.alerts import AlertStore, Archive
 
-__all__ = ["COLORS", "alert_line", "archive", "config_option", "configured", "quarantined"]
+__all__ = ["COLORS", "alert_line", "archive", "config_option", "configured", "laid", "quarantined"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 COLORS = {"low": "cyan", "medium": "yellow", "high": "red", "critical": "magenta"}
+_BESIDE = 21  # the column of the severity: a headline with no room beside the analyzer stands under it
+_ROOM = 40  # characters; less is no room
 
 
 def config_option(command: F) -> F:
@@ -42,12 +47,30 @@ def archive(setup: Configured) -> Archive:
 
 
 def alert_line(alert: Mapping[str, Any]) -> str:
-    """One alert in one line: time, severity, analyzer, headline, short id."""
+    """One alert in one line: time, severity, analyzer, headline, short id, and why nobody was told. Lines more if a terminal is narrow."""
     when = str(alert["document"].get("@timestamp", ""))[:19].replace("T", " ")
     severity = str(alert["severity"])
-    told = click.style(f"{severity:8}", fg=COLORS.get(severity))
-    headline = printable(str(alert["headline"]), 160)
-    return f"{when}  {told}  {alert['analyzer']:<20}  {headline}  {click.style(alert['id'][:12], dim=True)}"
+    head, short = f"{when}  {severity:8}  {alert['analyzer']:<20}", alert["id"][:12]
+    text = f"{printable(str(alert['headline']), 160)}  {short}"
+    if reasons := alert.get("suppressed"):
+        text += f"  suppressed: {', '.join(reasons.split(' '))}"
+    room = (_columns() or 10_000) - len(head) - 2
+    beside = f"  {laid(text, len(head) + 2)}" if room >= min(_ROOM, len(text)) else f"\n{'':{_BESIDE}}{laid(text, _BESIDE)}"
+    before, _, after = f"{head.rstrip() if beside[0] == chr(10) else head}{beside}".rpartition(short)
+    told = before.replace(f"  {severity:8}", f"  {click.style(f'{severity:8}', fg=COLORS.get(severity))}", 1)
+    return f"{told}{click.style(short + after, dim=True)}"
+
+
+def laid(text: str, column: int) -> str:
+    """`text` from that column on, broken to the width of the terminal and each line set in; whole where output is no terminal."""
+    columns = _columns()
+    lines = textwrap.wrap(text, max(columns - column, _ROOM // 2), break_long_words=False, break_on_hyphens=False) if columns else []
+    return f"\n{'':{column}}".join(lines or [text])
+
+
+def _columns() -> int | None:
+    """How wide the terminal is; None where output is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def quarantined(entry: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from ..match import parse
 from ..problem import printable
 from ..wire.lines import Lines
 from ..wire.sieve import Limits
+from .common import laid
 
 __all__ = ["Coverage", "survey", "told"]
 
@@ -80,4 +81,4 @@ def told(coverage: Coverage) -> Iterator[str]:
     yield click.style(f"\n{'kind of event':<{_NAME}}{'records':>12}", bold=True)
     for kind in KINDS:
         count = coverage.kinds[kind.name]
-        yield f"{kind.name:<{_NAME}}{count:>12,}" if count else f"{kind.name:<{_NAME}}{'never':>12}  {kind.advice}"
+        yield f"{kind.name:<{_NAME}}{count:>12,}" if count else f"{kind.name:<{_NAME}}{'never':>12}  {laid(kind.advice, _NAME + 14)}"

@@ -54,7 +54,6 @@ class _Span(click.ParamType[Duration]):
 @click.option("--from", "origin", type=click.Choice(CLUSTERS), default="elasticsearch", show_default=True, help="What is read.")
 @click.option("--task", "name", help="Name under which state, alerts and runs are kept.")
 @click.option("--list", "listed", is_flag=True, help="List the last runs of the task, or of all tasks.")
-@click.option("--alerts", "shown", is_flag=True, help="List the last alerts of the task.")
 @click.option("--every", type=_Span(), help="Stay, and run every so often.")
 @click.option("--lag", type=_Span(), default="1m", show_default=True, help="How long a record may take to be found in the cluster.")
 @click.option("--begin", type=_Span(), default="1h", show_default=True, help="How far the first run of a task looks back.")
@@ -69,9 +68,6 @@ def command(config: Path | None, **given: Any) -> None:
         return
     if not given["name"]:
         raise Problem("task.name", "no task is named", todo="name one, old or new: --task NAME")
-    if given["shown"]:
-        _show(setup, given["name"])
-        return
     if not given["index"]:
         raise Problem("replay.source", "no index is named", todo="name one, or a pattern: --index 'logs-*'")
     gc.set_threshold(50_000, 20, 100)
@@ -112,7 +108,7 @@ async def _once(setup: Configured, task: Task, given: dict[str, Any], stopping: 
     order = Order(source=_source(setup, given), window=due, by_hand=by_hand, folders=setup.folders, options=setup.config.options,
                   references=setup.references, policy=setup.policy,
                   lateness=setup.config.lateness.ns, observer=setup.hostname, time_field=given["time_field"] or "@timestamp",
-                  keep=setup.config.keep, keep_alerts=setup.config.keep_alerts)  # fmt: skip
+                  keep=setup.config.keep, keep_alerts=setup.config.keep_alerts, scores=setup.scores)  # fmt: skip
     bar: Bar | None = None
 
     def progress(passed: Passed, source: Source) -> None:
@@ -185,12 +181,3 @@ def _line(name: str, run: Run) -> str:
     took = f"{(run.ended - run.began) / 1e9:.1f} s" if run.ended else ""
     hand = "by hand" if run.by_hand else ""
     return f"{name:<16} {run.number:>5}  {window}  {run.records:>10,} records  {run.alerts:>6,} alerts  {took:>8}  {hand:<7}  {state}"
-
-
-def _show(setup: Configured, name: str) -> None:
-    task = Task(setup.data, name, readonly=True)
-    task.close()
-    archive = AlertStore.readonly(task.folder / "alerts.db")
-    for one in archive.list(limit=50):
-        click.echo(alert_line(plain(one)))
-    archive.close()

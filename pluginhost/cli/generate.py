@@ -15,7 +15,6 @@ from typing import IO, Any, NamedTuple
 import click
 import msgspec
 
-from ..options import Duration
 from ..replay.destinations import FORMS, Destination, destination
 from ..replay.generators import FIELDS, Item, Label, buffalogs, hosts, logins, waf, web
 from ..replay.generators.item import DAY
@@ -179,7 +178,7 @@ def _run(asked: _Asked, make: Callable[[Random, int], Iterator[Item]], days: flo
     finally:
         _progress("")
     took = time.monotonic() - began
-    click.echo(f"{done:,} records in {Duration(round(took, 1))}, {done / max(took, 0.001):,.0f} a second", err=True)
+    click.echo(f"{done:,} records in {took:.1f} s, {done / max(took, 0.001):,.0f} a second", err=True)
 
 
 def _destination(to: str) -> Destination:

@@ -18,7 +18,8 @@ from .common import config_option, configured, quarantined
 
 __all__ = ["command"]
 
-_WIDEST = 32  # of a column
+_WIDEST, _NARROWEST = 32, 12  # of a column
+_TITLE = 24  # characters of what an analyzer tells that are worth a narrower column
 _LINE = 140  # characters, where the output is no terminal
 
 
@@ -81,7 +82,11 @@ def _overview(found: list[dict[str, Any]], live: bool) -> Iterator[str]:
             for one in running]  # fmt: skip
     head = ("file", "analyzer", "key", *(("records", "alerts") if live else ()))
     widths = [min(max(len(row[column]) for row in (head, *rows)), _WIDEST) for column in range(len(head))]
-    room = max(shutil.get_terminal_size((_LINE, 24)).columns - sum(widths) - 2 * len(widths), 20)
+    room = shutil.get_terminal_size((_LINE, 24)).columns - sum(widths) - 2 * len(widths)
+    for column in (2, 0):  # keys and files give way to what is told, down to what still can be known by
+        less = max(min(_TITLE - room, widths[column] - _NARROWEST), 0)
+        widths[column], room = widths[column] - less, room + less
+    room = max(room, 20)
     if rows:
         yield click.style(f"{_row(head, widths)}  what it tells", bold=True)
     before = ""

@@ -16,6 +16,7 @@ import msgspec
 
 from ..engine.parts import find
 from ..host.config import Configured, Part
+from ..host.scoring import score_output
 from ..host.sending import sender
 from ..inputs.kafka import KafkaOptions
 from ..match import compile as compile_predicate
@@ -117,18 +118,22 @@ def kafka(setup: Configured, topics: Sequence[str], brokers: Sequence[str], tag:
 
 
 def outputs(setup: Configured, namespace: str, names: Sequence[str] | None = None) -> list[tuple[Way, Output]]:
-    """The configured outputs, or those called `names`, as ways out for a replay whose alerts are of `namespace`."""
+    """The configured outputs, or those called `names`, as ways out for a replay whose alerts and scores are of `namespace`."""
     known = {part.name: part for part in setup.outputs}
     for name in names or ():
         if name not in known:
             raise Problem("replay.output", f"there is no output {name} in the configuration", todo=close(name, known))
-    return [_way(setup, part, namespace) for name, part in known.items() if names is None or name in names]
+    return [way for name, part in known.items() if names is None or name in names for way in _ways(setup, part, namespace)]
 
 
-def _way(setup: Configured, part: Part, namespace: str) -> tuple[Way, Output]:
-    output: Output = part.type(part.options, _context(setup, part.name, namespace))
+def _ways(setup: Configured, part: Part, namespace: str) -> Iterator[tuple[Way, Output]]:
+    context = _context(setup, part.name, namespace)
+    output: Output = part.type(part.options, context)
     when = compile_predicate(part.when) if part.when is not None else None
-    return Way(part.name, output.batch, sender(output), part.route.analyzers, when), output
+    yield Way(part.name, output.batch, sender(output), part.route.analyzers, when), output
+    if part.name in setup.policy.trends:
+        output = score_output(part, context)
+        yield Way(part.name, output.batch, sender(output), scores=True), output
 
 
 def _context(setup: Configured, name: str, namespace: str) -> Context:

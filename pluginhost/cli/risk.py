@@ -109,7 +109,7 @@ def _line(one: dict[str, Any]) -> str:
     told += f" by {printable(said['author'], 60)}" if said and said["author"] else ""
     told += f": {printable(said['note'], 160)}" if said and said["note"] else ""
     last = f"last alert {_moment(one['last'])}" if one["last"] else "no alert"
-    return f"{level}  {one['score']:>8.1f}  {printable(one['name'], 60):<30}  {last}{told}"
+    return f"{level}  {one['score']:>8.1f}  {printable(one['name'], 60):<28}  {last}{told}"
 
 
 def _moment(ns: int) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from ..host.control import ask
-from ..options import Size
 from ..problem import printable
 from .common import config_option, configured, quarantined
 
@@ -25,14 +24,16 @@ def command(config: Path | None, as_json: bool) -> None:
         click.echo(json.dumps(one, indent=2))
         return
     journal, counts = one["journal"], one["counts"]
+    desk = counts["desk"]
     rows = [
         ("version", one["version"]),
         ("data", one["data"]),
         ("inputs", ", ".join(one["inputs"])),
         ("outputs", ", ".join(f"{out['name']} ({out['trouble'] or 'ok'})" for out in one["outputs"]) or "none beside the embedded store"),
-        ("records", f"{counts['journal']['records']} accepted since the start"),
-        ("journal", f"{Size(journal['bytes'])} bytes, {journal['end'] - journal['analysed']} rows behind"),
-        ("alerts", f"{counts['desk']['alerts']} since the start, {counts['desk']['dead_letters']} dead letters"),
+        ("records", f"{counts['journal']['records']:,} accepted since the start"),
+        ("journal", f"{journal['bytes'] / 2**20:,.1f} MiB, {journal['end'] - journal['analysed']:,} rows behind"),
+        ("alerts", f"{desk['alerts'] - desk['suppressed']:,} since the start, {desk['suppressed']:,} more suppressed"),
+        ("letters", f"{desk['dead_letters']:,} dead since the start"),
         ("analyzers", f"generation {one['generation']}, {len(one['problems'])} files with problems, {len(one['quarantine'])} quarantined"),
     ]
     for name, value in rows:

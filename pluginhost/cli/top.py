@@ -147,12 +147,19 @@ def _head(after: Look, rate: _Rate, width: int) -> list[str]:
         ("analysed", f"{_number(rate('worker_records_total'))}/s"),
         ("behind", f"{behind:,.0f} row{'s' if behind > 1 else ''}, {age:.1f} s" if behind else "nothing"),
         ("journal", f"{_bytes(after.of('buffer_bytes', *journal))} of {_bytes(after.of('buffer_max_bytes', *journal))}"),
-        ("alerts", f"{_number(rate('desk_alerts_total'))}/s, {after.of('desk_alerts_total'):,.0f} in all"),
+        ("alerts", f"{_number(rate('desk_alerts_total') - rate('desk_suppressed_total'))}/s, {_alerts(after)}"),
         ("dead letters", f"{after.of('dead_letters_total'):,.0f}"),
     ]
     told = f"pluginhost {version}, up {_age(after.of('uptime_seconds'))}, generation {after.of('generation'):.0f}"
     lines = [click.style(told[:width], bold=True) + click.style(ready[: max(width - len(told), 0)], fg="red")]
     return lines + _flowed(facts, width)
+
+
+def _alerts(after: Look) -> str:
+    """How many were told, and how many to nobody."""
+    suppressed = after.of("desk_suppressed_total")
+    told = f"{after.of('desk_alerts_total') - suppressed:,.0f} in all"
+    return f"{told} and {suppressed:,.0f} suppressed" if suppressed else told
 
 
 def _flowed(facts: list[tuple[str, str]], width: int) -> list[str]:

@@ -1,16 +1,21 @@
-"""What an analyzer may return: an `Alert`, a `Derived` record, `Unjudged`, several of them, or None. Plain frozen values."""
+"""What an analyzer may return: an `Alert`, a `Derived` record, a `Scored` interval, `Unjudged`, several of them, or None.
+
+Plain frozen values.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from math import isfinite
+from typing import Any, Literal, Self
 
 import msgspec
 
 from ..events.event import Event
+from .series import Score
 
-__all__ = ["ACTIONS", "SEVERITIES", "Alert", "Derived", "Severity", "Timer", "Unjudged"]
+__all__ = ["ACTIONS", "SEVERITIES", "Alert", "Derived", "Scored", "Severity", "Timer", "Unjudged"]
 
 Severity = Literal["low", "medium", "high", "critical"]
 Action = Literal["allow", "step_up", "deny"]
@@ -21,6 +26,7 @@ SEVERITIES: dict[str, int] = {"low": 21, "medium": 47, "high": 73, "critical": 9
 """Each severity with its number in `event.severity`, the four that Elastic Security knows."""
 
 _WORD = re.compile("[a-z][a-z0-9_]{0,39}")
+_PARTS = 32
 
 
 class Alert(msgspec.Struct, frozen=True):
@@ -77,6 +83,48 @@ class Derived(msgspec.Struct, frozen=True):
     tag: str
     record: Mapping[str, Any]
     time: int | None = None
+
+
+class Scored(msgspec.Struct, frozen=True):
+    """How odd an interval was, alert or not, so that a trend can be drawn. Written where the configuration asks for scores; else nothing.
+
+    `value` is odd from `threshold` on. `at` is when the interval began and `span` how long it was, both in ns; without `at` it is about
+    the event at hand. `entity` are ECS fields by dotted name: whom it is about, beside the key. `grade`, `confidence`, `expected`,
+    `actual` and `of` are those of a model's `Score`; `parts` are numbers by name that it was made of, at most 32. A second one of the
+    same key, entity, `of` and `at` is the same.
+    """
+
+    value: float
+    threshold: float | None = None
+    at: int | None = None
+    span: int = 0
+    entity: Mapping[str, Any] = {}
+    grade: float | None = None
+    confidence: float | None = None
+    expected: float | str | None = None
+    actual: float | str | None = None
+    of: str = ""
+    parts: Mapping[str, float] = {}
+
+    def __post_init__(self) -> None:
+        for name in ("value", "threshold", "grade", "confidence"):
+            if not _finite(number := getattr(self, name)) and (number is not None or name == "value"):
+                raise ValueError(f"the {name} of a score is a finite number, not {number!r}")
+        if len(self.parts) > _PARTS or not all(map(_finite, self.parts.values())):
+            raise ValueError(f"the parts of a score are at most {_PARTS} finite numbers")
+        if not all(isinstance(one, int) and 0 <= one < 1 << 62 for one in (self.span, self.at or 0)):
+            raise ValueError(f"the interval of a score is in ns UTC, not {self.at!r}, {self.span!r} long")
+
+    @classmethod
+    def by(cls, score: Score, **more: Any) -> Self:
+        """What a model said, with `more` of the fields above, such as `at`."""
+        told = {"threshold": score.threshold, "grade": score.grade, "confidence": score.confidence, "expected": score.expected,
+                "actual": score.actual, "of": score.of}  # fmt: skip
+        return cls(score.score, **{**told, **more})
+
+
+def _finite(value: Any) -> bool:
+    return value.__class__ in (float, int) and isfinite(value)
 
 
 class Unjudged(msgspec.Struct, frozen=True):

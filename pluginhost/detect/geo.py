@@ -6,7 +6,7 @@ sphere of 6,371 km here, which is wrong by 0.5 % at most.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import asin, atan2, cos, degrees, radians, sin, sqrt
 from typing import Any, ClassVar, Literal
 
@@ -75,7 +75,7 @@ def _read(value: Any) -> Place | None:
 
 
 def _valid(lat: Any, lon: Any) -> Place | None:
-    found, other = number(lat), number(lon)
+    found, other = (lat, lon) if lat.__class__ is lon.__class__ is float else (number(lat), number(lon))
     return (found, other) if found is not None and other is not None and -90 <= found <= 90 and -180 <= other <= 180 else None
 
 
@@ -84,17 +84,22 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
     `standing`: `trusted` (within the inner circle of a centre with weight), `near` (within the outer circle), `candidate` (near a
     centre that was seen on one day only), `outside` of all, `learning` (outside, but too little is known). `score` is the distance
-    through the outer circle's radius, so odd above 1; `grade` is 0 unless outside or candidate. `expected` is the nearest centre, None
-    where there is none, `weight` its weight at the time, `actual` the place.
+    through the outer circle's radius, so odd above 1; `grade` is 0 unless outside or candidate. `weight` is that of the nearest centre at
+    the time, `actual` the place.
     """
 
     standing: Literal["trusted", "near", "candidate", "outside", "learning"]
     distance_km: float
     score: float
     grade: float
-    expected: Place | None
     actual: Place
     weight: float
+    _centre: tuple[float, float, float] | None = None
+
+    @property
+    def expected(self) -> Place | None:
+        """The nearest centre as it was before; None where there is none."""
+        return _degrees(self._centre) if self._centre is not None else None
 
 
 # A centre is a plain list, and these are its places: the mean direction as a unit vector; the weight, scaled; time of the newest
@@ -193,7 +198,7 @@ class GeoProfile(Model, gc=False, eq=False):
 
     def _standing(self, at: Place, nearest: Centre | None, distance: float, scale: float) -> Standing:
         if nearest is None:
-            return Standing("learning", distance, 0.0, 0.0, None, at, 0.0)
+            return Standing("learning", distance, 0.0, 0.0, at, 0.0)
         weight, spread = nearest[_WEIGHT] * scale, nearest[_SPREAD]
         outer = max(self.radius, 3 * spread)
         enough = sum([one[_WEIGHT] for one in self._centres]) * scale >= self.known
@@ -205,7 +210,7 @@ class GeoProfile(Model, gc=False, eq=False):
             standing, graded = ("candidate", 0.25) if enough and len(self._centres) > 1 else ("learning", 0.0)
         else:
             standing = "trusted" if distance <= max(_INNER, spread) and weight >= _TRUSTED else "near"
-        return Standing(standing, distance, score, graded, _degrees(nearest), at, weight)
+        return Standing(standing, distance, score, graded, at, weight, (nearest[_X], nearest[_Y], nearest[_Z]))
 
     def _learn(self, seconds: float, point: tuple[float, float, float], nearest: Centre | None, distance: float, scale: float) -> None:
         gained, day = 1 / scale, float(seconds // _DAY)
@@ -254,13 +259,13 @@ def _vector(at: Place) -> tuple[float, float, float]:
     return flat * cos(lam), flat * sin(lam), sin(phi)
 
 
-def _degrees(one: Centre) -> Place:
+def _degrees(one: Sequence[float]) -> Place:
     return degrees(atan2(one[_Z], sqrt(one[_X] ** 2 + one[_Y] ** 2))), degrees(atan2(one[_Y], one[_X]))
 
 
 def _move(one: Centre, point: tuple[float, float, float], share: float) -> None:
     """Moves the centre by a share of the way towards the point; it stays on the sphere."""
-    x, y, z = (one[place] + (point[place] - one[place]) * share for place in (_X, _Y, _Z))
+    x, y, z = one[_X] + (point[0] - one[_X]) * share, one[_Y] + (point[1] - one[_Y]) * share, one[_Z] + (point[2] - one[_Z]) * share
     length = sqrt(x * x + y * y + z * z)
     if length > 0:
         one[:3] = x / length, y / length, z / length

@@ -19,6 +19,7 @@ import msgspec
 from ..metrics import Counts
 from ..problem import Problem, printable
 from ..store.alerts import AlertStore, OutboxRow
+from ..store.scores import Scores
 
 __all__ = ["COUNTS", "Delivery", "Unreachable", "Verdicts"]
 
@@ -45,13 +46,14 @@ class Unreachable(Exception):
 
 
 class Delivery:
-    """Delivers for one output. `send` hands rows to it; `within` runs a function in the desk's thread, `failed` hears where that failed."""
+    """Delivers for one output: alerts, or `what` else waits in `outbox`. `send` hands rows to it; `within` runs a function in the desk's
+    thread, `failed` hears where that failed."""
 
-    def __init__(self, name: str, outbox: AlertStore, counts: Counts, *, batch: int,
+    def __init__(self, name: str, outbox: AlertStore | Scores, counts: Counts, *, batch: int,
                  send: Callable[[Sequence[OutboxRow]], Awaitable[Verdicts]],
                  within: Callable[..., Awaitable[Any]], clock: Callable[[], int], rng: Random,
-                 failed: Callable[[OSError], object] = bool) -> None:  # fmt: skip
-        self._failed = failed
+                 failed: Callable[[OSError], object] = bool, what: str = "alerts") -> None:  # fmt: skip
+        self._failed, self.what = failed, what
         self.name, self._outbox, self._counts, self._batch = name, outbox, counts, batch
         self._send, self._within, self._clock, self._rng = send, within, clock, rng
         self.wake = asyncio.Event()
@@ -110,7 +112,7 @@ class Delivery:
         self._counts["retried"] += len(retry)
         self._counts["dead"] += len(verdicts.dead)
         for _, reason in verdicts.dead[:1]:
-            log.error("output %s: %d alerts can never be accepted and went to the dead letters: %s", self.name, len(verdicts.dead),
+            log.error("output %s: %d %s can never be accepted and went to the dead letters: %s", self.name, len(verdicts.dead), self.what,
                       printable(reason, 300))  # fmt: skip
         if retry:
             await self._give_up()
@@ -132,7 +134,7 @@ class Delivery:
             expired += more
         if expired:
             self._counts["expired"] += expired
-            log.error("output %s: %d alerts have waited too long and went to the dead letters", self.name, expired)
+            log.error("output %s: %d %s have waited too long and went to the dead letters", self.name, expired, self.what)
 
     async def _backed_off(self, rows: Sequence[OutboxRow], error: Unreachable) -> float:
         """For how long nothing should be tried."""
@@ -140,8 +142,8 @@ class Delivery:
         self._counts["failures"] += 1
         pause = _SLOW if error.slow else max(error.after, min(2.0 ** (self._failures - 1), 30.0) * self._rng.uniform(0.7, 1.0))
         if error.reason != self.trouble:
-            log.warning("output %s: %s; %d or more alerts wait, next try in %.0f s", self.name, printable(error.reason, 300), len(rows),
-                        pause)  # fmt: skip
+            log.warning("output %s: %s; %d or more %s wait, next try in %.0f s", self.name, printable(error.reason, 300), len(rows),
+                        self.what, pause)  # fmt: skip
         self.trouble = error.reason
         await self._give_up()
         return pause

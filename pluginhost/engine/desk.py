@@ -24,8 +24,9 @@ from ..metrics import Counts
 from ..problem import printable
 from ..store.alerts import AlertStore, Commit, Letter
 from ..store.row import Row
+from ..store.scores import NewScore
 from .committer import Committer
-from .items import Failure, Finding, Made, TableUpdate
+from .items import Failure, Finding, Made, Point, TableUpdate
 from .link import Report
 from .recent import Recent
 from .sitting import Route, Sitting
@@ -36,7 +37,7 @@ __all__ = ["COUNTS", "Desk", "Route"]
 log = logging.getLogger(__name__)
 
 COUNTS = ("findings", "alerts", "known", "suppressed", "dead_letters", "chained", "tables", "failures", "commits", "postponed",
-          "pushed_back", "overflowed", "risks_evicted")  # fmt: skip
+          "pushed_back", "overflowed", "risks_evicted", "scores")  # fmt: skip
 _PAUSE = 2.0
 _ROOM = 0.5  # seconds between two looks whether an output has room again
 _HELD = 16 << 20  # bytes of findings of one shard that may wait for their commit; above it the shard is not listened to
@@ -63,6 +64,7 @@ class Desk:
         self.frontier = min((positions.get(shard, 0) for shard in range(shards)), default=0)
         self._reported = dict.fromkeys(range(shards), self.frontier)
         self._findings: dict[int, list[Finding]] = {shard: [] for shard in range(shards)}
+        self._points: dict[int, list[Point]] = {shard: [] for shard in range(shards)}
         self._own: list[Finding] = []
         self._held = dict.fromkeys(range(shards), 0)
         self._freed, self._released = asyncio.Event(), False
@@ -100,7 +102,7 @@ class Desk:
     def ready(self, shard: int) -> None:
         """A worker (re)started: what it reported beyond the desk's position comes again."""
         self._reported[shard] = self.frontier
-        self._findings[shard] = []
+        self._findings[shard], self._points[shard] = [], []
         self._weigh()
 
     async def report(self, shard: int, report: Report) -> None:
@@ -112,8 +114,10 @@ class Desk:
         for failure in report.failures:
             self._complain(failure)
         fresh = [one for one in report.findings if one.offset >= self.frontier]
+        points = [one for one in report.scores if one.offset >= self.frontier]
         self._findings[shard] += fresh
-        self._held[shard] += _weight(fresh)
+        self._points[shard] += points
+        self._held[shard] += _weight(fresh) + _heavy(points)
         self._reported[shard] = max(self._reported[shard], report.position)
         self._wake.set()
         while self._held[shard] > self._most_held and not self._released:
@@ -131,7 +135,7 @@ class Desk:
         self._freed.set()
 
     def _weigh(self) -> None:
-        self._held = {shard: _weight(findings) for shard, findings in self._findings.items()}
+        self._held = {shard: _weight(findings) + _heavy(self._points[shard]) for shard, findings in self._findings.items()}
         self._freed.set()
 
     @property
@@ -167,10 +171,13 @@ class Desk:
         for shard, findings in self._findings.items():
             taken += [one for one in findings if one.offset < frontier]
             self._findings[shard] = [one for one in findings if one.offset >= frontier]
+        scores = [one for points in self._points.values() for one in points if one.offset < frontier]
+        self._points = {shard: [one for one in points if one.offset >= frontier] for shard, points in self._points.items()}
         self._weigh()
-        taken.sort(key=lambda one: (one.offset, one.index, one.analyzer, one.n))
+        taken.sort(key=_order)
+        scores.sort(key=_order)
         letters = [letter for offset, letter in self._letters if offset < frontier]
-        told = await self._stored(taken, letters, frontier)
+        told = await self._stored(taken, scores, letters, frontier)
         self._letters = deque((offset, letter) for offset, letter in self._letters if offset >= frontier)
         self._letters_bytes = sum(letter.size for _, letter in self._letters)
         self.frontier = frontier
@@ -186,12 +193,12 @@ class Desk:
                     waiting.set_result(None)
         self._told(frontier)
 
-    async def _stored(self, taken: list[Finding], letters: list[Letter], frontier: int) -> list[_Told]:
+    async def _stored(self, taken: list[Finding], scores: list[Point], letters: list[Letter], frontier: int) -> list[_Told]:
         """What `_store` gives; while the disk or an output is full the findings wait, and with them the shards' checkpoints."""
         full = ""
         while True:
             try:
-                done: list[_Told] = await self.within(self._store, taken, letters, frontier)
+                done: list[_Told] = await self.within(self._store, taken, scores, letters, frontier)
             except OSError as error:
                 self._counts["postponed"] += 1
                 log.error("alerts cannot be stored (%s); trying again every %.0f s", error, _PAUSE)  # noqa: TRY400 - no bug of ours
@@ -208,7 +215,7 @@ class Desk:
                     log.info("output %s has room again", full)
                 return done
 
-    def _store(self, taken: list[Finding], letters: list[Letter], frontier: int) -> list[_Told]:
+    def _store(self, taken: list[Finding], scores: list[Point], letters: list[Letter], frontier: int) -> list[_Told]:
         """In the desk's thread: decides, and commits. Gives what each row has completed, be it new or known."""
         if full := self.store.full():
             raise _Full(", ".join(full))
@@ -220,9 +227,14 @@ class Desk:
                 fresh = one.id not in known
                 known.add(one.id)
                 told.append((one.offset, one.index, one.id, sitting.decide(one) if fresh else b""))
+            drawn = [NewScore(one.id, one.time, one.reached, one.analyzer, one.document) for one in scores]
+            counted = self.store.scores.add(drawn, self.policy.trends, self.policy.per_minute) if drawn else {}
             done = self.store.commit(Commit(positions=dict.fromkeys(self._reported, frontier), alerts=sitting.alerts, letters=letters,
                                             groups=sitting.groups()))  # fmt: skip
         self._overflow(done.overflowed)
+        for name, count in counted.items():
+            self.store.scores.counts[name] += count
+        self._counts["scores"] += len(scores)
         self._counts["findings"] += len(taken)
         self._counts["known"] += sum(not document for *_, document in told)
         self._counts["alerts"] += len(sitting.alerts)
@@ -272,6 +284,14 @@ class Desk:
         """Waits for the commit that runs and lets go of the database."""
         self._thread.shutdown()
         self.store.close()
+
+
+def _order(one: Finding | Point) -> tuple[int, int, str, int]:
+    return one.offset, one.index, one.analyzer, one.n
+
+
+def _heavy(points: Iterable[Point]) -> int:
+    return sum(len(one.document) + _OVERHEAD for one in points)
 
 
 def _weight(findings: Iterable[Finding]) -> int:

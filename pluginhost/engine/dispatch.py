@@ -14,9 +14,10 @@ from ..events.aliases import heads, tops
 from ..events.derived import DERIVED
 from ..events.ecs import ADDRESSES
 from ..events.event import READING, RECORD, Event, addressed
+from ..events.fields import finder
 from ..events.frozen import frozen
 from ..events.keys import key_bytes, key_group
-from ..events.mapping import Mapping, Mappings
+from ..events.mapping import OVER, Mapping, Mappings
 from ..events.projection import CODECS, projection
 from ..events.slice import Batch, Slice
 from ..match.compiler import expressions
@@ -177,17 +178,19 @@ class _Writer:
         else:
             made = []
         if self._planned:
-            made += ["reading = read(tag, record)", "find = reading.get if own.isdisjoint(record) else reading.whole"]
-            made += [self._read(n, field) for n, field in enumerate(self._planned, len(self._hand))]
+            made += ["reading, without = read(tag, record), own.isdisjoint(record)",
+                     "over = (kind := reading.mapping) is not None and kind.over"]
+            made += [line for n, field in enumerate(self._planned, len(self._hand)) for line in self._read(n, field)]
             known.append("READING: reading")
         made += [f"event = f = Event(batch, mappings, time, {{{', '.join(known)}}}, place)", "get, values = event.get, event.values"]
         return [" " * 16 + line for line in made]
 
-    def _read(self, n: int, field: str) -> str:
-        """Reads a field by the record's mapping; only if it stands there under its own name has that to be looked for."""
-        if field in ADDRESSES:
-            return f"g{n} = addressed(find(record, name{n}))"
-        return f"if (g{n} := find(record, name{n})).__class__ is not str: g{n} = frozen(g{n})"
+    def _read(self, n: int, field: str) -> list[str]:
+        """Reads a field as it stands in the record, unless it does not or is the mapping's to say, else by that."""
+        look = f"without or (g{n} := {self._bind(finder(field))}(record)) is MISSING"
+        return [*([f"if over: g{n} = reading.whole(record, name{n})"] if field in OVER else []),
+                f"{'elif' if field in OVER else 'if'} {look}: g{n} = reading.get(record, name{n})",
+                f"g{n} = addressed(g{n})" if field in ADDRESSES else f"if g{n}.__class__ is not str: g{n} = frozen(g{n})"]
 
     def _before(self, n: int, unit: Unit) -> list[str]:
         made = [f"    memory, seen{n} = memories[{n}], 0", f"    memory{n} = memory"]

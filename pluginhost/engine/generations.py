@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from ..detect.declaration import Analyzer
-from ..events.references import Content, References, opened
+from ..events.references import NOTHING, Content, References, opened
 from ..match import parse
 from ..options import Duration, Secret, close, convert
 from ..problem import Problem
@@ -116,12 +116,12 @@ class Generations:
         helpers = {name: self._source(one) for name, one in module.helpers.items()}
         return Bundle(module.name, module.file, self._source(module.source), helpers)
 
-    def references(self, manifest: Manifest, *, lists: bool = True) -> References:
-        """The lists and databases of a generation, ready to be asked; without the lists, some of which take a second to open, for whoever
-        only reads fields."""
+    def references(self, manifest: Manifest, before: References = NOTHING, *, lists: bool = True) -> References:
+        """The lists and databases of a generation, ready to be asked, those that are open in `before` as they are; without the lists, some
+        of which take a second to open, for whoever only reads fields."""
         wanted = [content for content in manifest.contents if lists or content.kind == "places"]
         try:
-            return opened({content: self.folder / f"{content.digest}.ref" for content in wanted})
+            return opened({content: self.folder / f"{content.digest}.ref" for content in wanted}, before)
         except (OSError, ValueError) as error:
             raise Problem("generation.unreadable", f"cannot read a list or database of generation {manifest.number}: {error}",
                           where=str(self.folder)) from None  # fmt: skip

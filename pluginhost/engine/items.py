@@ -9,7 +9,7 @@ import msgspec
 from ..events.slice import Batch, Slice
 from ..problem import Place
 
-__all__ = ["Failure", "Finding", "Item", "Made", "PlanCost", "Result", "TableUpdate", "Tick"]
+__all__ = ["Failure", "Finding", "Item", "Made", "PlanCost", "Point", "Result", "TableUpdate", "Tick"]
 
 
 class Tick(msgspec.Struct, frozen=True, tag=True):
@@ -47,6 +47,22 @@ class Finding(msgspec.Struct, frozen=True):
     time: int
     severity: str
     message: str
+    document: bytes
+
+
+class Point(msgspec.Struct, frozen=True):
+    """One score for a trend: of the interval that began at `time`, come to at the event time `reached` (both ns).
+
+    (`offset`, `index`, `analyzer`, `n`) orders them; `document` is ECS as JSON.
+    """
+
+    offset: int
+    index: int
+    analyzer: str
+    n: int
+    id: str
+    time: int
+    reached: int
     document: bytes
 
 
@@ -96,3 +112,4 @@ class Result(msgspec.Struct):
     chained: list[Made] = msgspec.field(default_factory=list)
     tables: list[TableUpdate] = msgspec.field(default_factory=list)
     failures: list[Failure] = msgspec.field(default_factory=list)
+    scores: list[Point] = msgspec.field(default_factory=list)

@@ -16,7 +16,7 @@ import msgspec
 from ..events.slice import Batch, Keys
 from ..store.row import Kind, Row
 from ..wire.chunk import Columns, Meta
-from .items import Failure, Finding, Made, PlanCost, TableUpdate
+from .items import Failure, Finding, Made, PlanCost, Point, TableUpdate
 
 __all__ = ["Committed", "Feed", "Framed", "FromWorker", "Part", "Ready", "Report", "Saved", "Stop", "ToWorker", "UnitCounts", "frame",
            "packed"]  # fmt: skip
@@ -87,6 +87,7 @@ class Report(msgspec.Struct, frozen=True, tag=True):
     counts: dict[str, UnitCounts]
     records: int
     costs: list[PlanCost] = []
+    scores: list[Point] = []
 
 
 class Saved(msgspec.Struct, frozen=True, tag=True):

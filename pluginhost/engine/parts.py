@@ -22,13 +22,18 @@ def find(group: str, name: str, at: str = "") -> Any:
     found: EntryPoint | None = next(iter(entry_points(group=f"pluginhost.{group}", name=name)), None)
     if found is None:
         raise Problem("part.unknown", f"{at or name}: there is no {group[:-1]} `{name}`", todo=close(name, names(group)))
+    return _loaded(group, found)
+
+
+def _loaded(group: str, found: EntryPoint) -> Any:
     try:
         return found.load()
     except ImportError as error:
-        raise Problem("part.import", f"the {group[:-1]} `{name}` cannot be imported: {error}",
+        raise Problem("part.import", f"the {group[:-1]} `{found.name}` cannot be imported: {error}",
                       todo=f"install what {found.value} needs") from None  # fmt: skip
 
 
 def mappings() -> Mappings:
-    """All mappings, in the order of their entry points' names."""
-    return Mappings(tuple(one for name in names("mappings") for one in find("mappings", name)))
+    """All mappings, in the order of their entry points' names; looked up at once, for each look reads what is told of every package."""
+    found = {one.name: one for one in reversed(tuple(entry_points(group="pluginhost.mappings")))}  # of one name the first, as `find` does
+    return Mappings(tuple(one for name in sorted(found) for one in _loaded("mappings", found[name])))

@@ -8,6 +8,7 @@ raises hurts only itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableSequence, Sequence
+from fnmatch import fnmatchcase
 from itertools import islice
 from traceback import clear_frames
 from types import GeneratorType
@@ -19,7 +20,8 @@ import msgspec
 from ..alerts.document import document
 from ..alerts.ids import chained_id, event_id, fingerprint, record_id, timer_event_id
 from ..alerts.sanitise import plain
-from ..detect.finding import Alert, Derived, Timer, Unjudged
+from ..alerts.scores import score_document, score_identity
+from ..detect.finding import Alert, Derived, Scored, Timer, Unjudged
 from ..events.event import Event, slice_of
 from ..events.keys import key_bytes, key_group, show
 from ..events.keys import shard as shard_of
@@ -27,7 +29,7 @@ from ..events.mapping import Mappings
 from ..events.slice import Batch, Slice
 from ..match.index import Index
 from .dispatch import CONTAINED
-from .items import Failure, Finding, Item, Made, PlanCost, Result, TableUpdate, Tick
+from .items import Failure, Finding, Item, Made, PlanCost, Point, Result, TableUpdate, Tick
 from .loader import place_of
 from .plan import Plan
 from .state import Memory, ShardState
@@ -59,12 +61,14 @@ class Pipeline:
 
     Before each call `note` is assigned offset, index and the unit's place in `units`; `skips` are the calls (name, offset, index)
     that are never made. `starved` is called when a call could not have the memory it asked for, once what it let go of is free again.
+    `scores` are globs: analyzers whose scores are wanted.
     """
 
     def __init__(self, units: Sequence[Unit], mappings: Mappings, *, shard: int = 0, shards: int = 1,
                  note: MutableSequence[int] | None = None, skips: Collection[tuple[str, int, int]] = (),
-                 starved: Callable[[], None] = lambda: None) -> None:  # fmt: skip
+                 starved: Callable[[], None] = lambda: None, scores: Collection[str] = ()) -> None:  # fmt: skip
         self._starved = starved
+        self._scored = {unit.name for unit in units if any(fnmatchcase(unit.name, glob) for glob in scores)}
         self.units = {unit.name: unit for unit in units}
         self.mappings, self._note, self._skips = mappings, [0, 0, -1] if note is None else note, frozenset(skips)
         self._skipped = frozenset(offset for _, offset, _ in skips)
@@ -214,27 +218,32 @@ class Pipeline:
         self._publish(memory, key, _origin(event), result)
 
     def _took(self, memory: Memory, cell: Cell, key: bytes, given: Any, origin: _Origin, result: Result) -> None:
-        """Turns what the analyzer returned into findings and chained records; all of a call or nothing of it."""
+        """Turns what the analyzer returned into findings, chained records and scores; all of a call or nothing of it."""
         unit = memory.unit
         if given.__class__ is Unjudged:
             unit.judged_not(given.reason)
             return
         findings: list[Finding] = []
         chained: list[Made] = []
+        scores: list[Point] = []
         for one in _several(given):
-            if len(findings) + len(chained) >= _OUTPUTS:
+            if len(findings) + len(chained) + len(scores) >= _OUTPUTS:
                 raise ValueError(f"more than {_OUTPUTS} results from one call")
             if isinstance(one, Alert):
                 findings.append(_finding(unit, cell, key, one, origin, len(findings)))
             elif isinstance(one, Derived):
                 chained.append(_derived(unit, key, one, origin, len(chained)))
+            elif isinstance(one, Scored):
+                if unit.name in self._scored:
+                    scores.append(_point(unit, key, one, origin, len(scores)))
             elif isinstance(one, Unjudged):
                 unit.judged_not(one.reason)
             else:
-                raise TypeError(f"expected Alert, Derived, Unjudged or None, got {type(one).__name__}")
+                raise TypeError(f"expected Alert, Derived, Scored, Unjudged or None, got {type(one).__name__}")
         unit.fired += len(findings)
         result.findings += findings
         result.chained += chained
+        result.scores += scores
 
     def _publish(self, memory: Memory, key: bytes, origin: _Origin, result: Result) -> None:
         for table in memory.unit.analyzer.tables.values():
@@ -298,10 +307,24 @@ def _finding(unit: Unit, cell: Cell, key: bytes, alert: Alert, origin: _Origin, 
         id_, group = timer_event_id(unit.name, key, *_timer(origin), n), key
     print_ = fingerprint(unit.name, group)
     window = next((found for state in unit.states(cell) if (found := state.evidence())), None)
-    named: Mapping[str, Any] = dict(zip(unit.key, show(key), strict=False)) if unit.key else {}
-    made = document(unit.rule, alert, event=event, key=named, event_id=id_, fingerprint=print_, time=origin.time, window=window)
+    made = document(unit.rule, alert, event=event, key=_named(unit, key), event_id=id_, fingerprint=print_, time=origin.time, window=window)
     body = msgspec.json.encode(made)
     return Finding(origin.offset, origin.index, unit.name, n, id_, print_, origin.time, alert.severity, plain(alert.message), body)
+
+
+def _named(unit: Unit, key: bytes) -> Mapping[str, Any]:
+    return dict(zip(unit.key, show(key), strict=False)) if unit.key else {}
+
+
+def _point(unit: Unit, key: bytes, scored: Scored, origin: _Origin, n: int) -> Point:
+    """A score of an interval is known by the interval, one of an event by its record."""
+    if scored.at is not None:
+        time, id_ = scored.at, score_identity(unit.name, key, scored, scored.at)
+    else:
+        base = _id_of(origin.slice) if origin.slice else timer_event_id(unit.name, key, *_timer(origin), 0)
+        time, id_ = origin.time, event_id(f"{unit.name}/score", key, base, n)
+    made = score_document(unit.rule, scored, key=_named(unit, key), event_id=id_, time=time)
+    return Point(origin.offset, origin.index, unit.name, n, id_, time, origin.time, msgspec.json.encode(made))
 
 
 def _derived(unit: Unit, key: bytes, record: Derived, origin: _Origin, n: int) -> Made:

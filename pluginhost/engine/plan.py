@@ -18,6 +18,9 @@ __all__ = ["Plan"]
 _WRITTEN = 48
 """Analyzers that one written function calls. More are chosen by the index, record by record."""
 
+_UNSCANNED = 16
+"""Batches that are not scanned after one of which most records had to be looked at: a scan that turns few away costs more than it saves."""
+
 
 class Plan:
     """How records are judged for `here`, the analyzers that want their tag, with their places in the trace.
@@ -37,7 +40,7 @@ class Plan:
         self._index = Index([unit.where for unit in self._many]) if self._many else None
         self._rare, self._tag, self._codec = rare, tag, codec
         self._whole = [units[n].name for n in index.always]
-        self._passed = self._judged = 0
+        self._passed = self._judged = self._unscanned = 0
 
     def cost(self) -> PlanCost:
         """What it has cost so far."""
@@ -48,7 +51,7 @@ class Plan:
 
     def run(self, state: ShardState, batch: Batch, result: Result) -> None:
         """Judges the records of a batch."""
-        places: Sequence[int] = range(len(batch)) if self._scan is None else self._scan(batch)
+        places = self._places(batch)
         self._judged += len(places)
         self._passed += len(batch) - len(places)
         if self._judge is not None:
@@ -56,3 +59,13 @@ class Plan:
         if self._index is not None:
             for place in places:
                 self._rare.chosen(state, batch.slice(place), self._index, self._many, result)
+
+    def _places(self, batch: Batch) -> Sequence[int]:
+        """The places of the records that somebody could want."""
+        if self._scan is None or self._unscanned:
+            self._unscanned = max(self._unscanned - 1, 0)
+            return range(len(batch))
+        places = self._scan(batch)
+        if 2 * len(places) > len(batch):
+            self._unscanned = _UNSCANNED
+        return places

@@ -7,7 +7,7 @@ import contextlib
 import json
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 from ..metrics import Counts
@@ -57,7 +57,8 @@ class Routing:
 class Worker:
     """Worker `shard` of `shards`, in `memory` bytes. `report` is awaited for every report, in order; `ready` is called when it
     (re)starts, `died` is awaited when it ended in a call (with the first row that nobody has heard of) and nobody else had killed it,
-    `fatal` when it ended so twice. One that is silent over its work for more than `patience` seconds is ended.
+    `fatal` when it ended so twice. One that is silent over its work for more than `patience` seconds is ended. `scores` are globs: the
+    analyzers whose scores are wanted.
 
     `units` has each analyzer's counters as last reported, `failures` its last failure, `samples` where its time goes.
     """
@@ -65,8 +66,10 @@ class Worker:
     def __init__(self, shard: int, shards: int, data: Path, committer: Committer, counts: Counts, *,
                  patience: float, memory: int, routes: Callable[[int], Routes | None], ready: Callable[[int], None],
                  report: Callable[[int, Report], Awaitable[None]], saved: Callable[[], None],
-                 died: Callable[[Call, int], Awaitable[None]], fatal: Callable[[Call], Awaitable[None]]) -> None:  # fmt: skip
+                 died: Callable[[Call, int], Awaitable[None]], fatal: Callable[[Call], Awaitable[None]],
+                 scores: Sequence[str] = ()) -> None:  # fmt: skip
         self.shard, self._shards, self._data, self._committer, self._counts = shard, shards, data, committer, counts
+        self._scores = scores
         self._routes, self._ready, self._report, self._saved = routes, ready, report, saved
         self._patience, self._memory, self._died, self._fatal = patience, memory, died, fatal
         self._trace = data / f"shard-{shard}.trace"
@@ -147,7 +150,7 @@ class Worker:
     async def _live(self) -> None:
         self._reader.close()
         self._trace.unlink(missing_ok=True)  # one that dies before its first call must not be taken to have died at the last one's
-        given = (self.shard, self._shards, self._data, json.dumps(sorted(self.skips)))
+        given = (self.shard, self._shards, self._data, json.dumps(sorted(self.skips)), json.dumps(self._scores))
         self._process, reader, self._writer = await started(f"worker {self.shard}", "pluginhost.engine.worker", *given, memory=self._memory)
         self.pid = self._process.pid
         self._growth, self._waited = Growth(), 0.0

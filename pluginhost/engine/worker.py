@@ -1,7 +1,8 @@
 """A shard as a process: fed journal rows by the host, it runs the pipeline and reports; its state is its own file.
 
-`python -m pluginhost.engine.worker FD SHARD SHARDS DATA SKIPS`. One thread, no clock on the record path. A checkpoint is made between
-two messages, a little at a time, and takes effect once the desk has committed that far, so that a replay never skips a finding it lacks.
+`python -m pluginhost.engine.worker FD SHARD SHARDS DATA SKIPS SCORES`. One thread, no clock on the record path. A checkpoint is made
+between two messages, a little at a time, and takes effect once the desk has committed that far, so that a replay never skips a finding it
+lacks.
 """
 
 from __future__ import annotations
@@ -17,12 +18,11 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from ..events.references import Content
 from ..options import Duration, Size
 from ..store.row import Kind
 from ..store.shard import Checkpoint, ShardStore
@@ -54,13 +54,16 @@ _updates = msgspec.msgpack.Decoder(list[TableUpdate])
 
 
 class Shard:
-    """The worker without its socket: `feed` gives the report to send, `go_on` and `save` write what may be written."""
+    """The worker without its socket: `feed` gives the report to send, `go_on` and `save` write what may be written.
 
-    def __init__(self, shard: int, shards: int, data: Path, skips: Iterable[tuple[str, int, int]] = ()) -> None:
-        self._shard, self._shards, self._skips = shard, shards, frozenset(skips)
+    `scores` are globs: the analyzers whose scores are wanted.
+    """
+
+    def __init__(self, shard: int, shards: int, data: Path, skips: Iterable[tuple[str, int, int]] = (),
+                 scores: Sequence[str] = ()) -> None:  # fmt: skip
+        self._shard, self._shards, self._skips, self._scores = shard, shards, frozenset(skips), scores
         self._trace = Trace(data / f"shard-{shard}.trace")
         self._generations, self._mappings = Generations(data / "generations"), mappings()
-        self._contents: tuple[Content, ...] = ()
         self._store = ShardStore(data / f"shard-{shard}.db")
         self._state = ShardState()
         self._quarantined: set[str] = set()
@@ -78,7 +81,7 @@ class Shard:
         units = [unit for unit in units if unit.name not in self._quarantined]
         self._trace.names([unit.name for unit in units])
         return Pipeline(units, self._mappings, shard=self._shard, shards=self._shards, note=self._trace.note, skips=self._skips,
-                        starved=_starved)  # fmt: skip
+                        starved=_starved, scores=self._scores)  # fmt: skip
 
     def _restore(self) -> None:
         self._state.restore(self._store.load())
@@ -118,7 +121,7 @@ class Shard:
         self._run(run, report)
         counts = {unit.name: self._counts(unit) for unit in self._pipeline.counted()}
         return Report(self.position, report.findings, report.chained, report.tables, report.failures, counts, self._records,
-                      self._pipeline.costs())  # fmt: skip
+                      self._pipeline.costs(), report.scores)  # fmt: skip
 
     def _run(self, run: list[Item], report: Report) -> None:
         if not run:
@@ -129,6 +132,7 @@ class Shard:
         report.chained.extend(result.chained)
         report.tables.extend(result.tables)
         report.failures.extend(result.failures)
+        report.scores.extend(result.scores)
 
     def _counts(self, unit: Unit) -> UnitCounts:
         keys = len(self._state.memory(unit).cells)
@@ -165,8 +169,8 @@ class Shard:
             for unit in units:
                 self._adopt(unit, shapes.get(unit.name))
         self._modules = loaded
-        if manifest.contents != self._contents:
-            self._mappings, self._contents = self._mappings.beside(self._generations.references(manifest)), manifest.contents
+        if manifest.contents != (open_ := self._mappings.references).contents:
+            self._mappings = self._mappings.beside(self._generations.references(manifest, open_))
         units = self._units()
         for name in self._state.names() - {unit.name for unit in units}:
             self._state.forget(name)
@@ -292,4 +296,4 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host decides when to stop
     gc.set_threshold(50_000, 20, 100)
     skipped = [(name, offset, index) for name, offset, index in json.loads(sys.argv[5])]
-    main(int(sys.argv[1]), Shard(int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]), skipped))
+    main(int(sys.argv[1]), Shard(int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]), skipped, json.loads(sys.argv[6])))

@@ -34,12 +34,14 @@ _KEYWORD = """message event.action event.outcome event.code event.provider event
  agent.name agent.id agent.type error.message error.code error.type organization.name organization.id event.dataset event.module
  user.target.id user.changes.name user.risk.static_level source.intelligence_category device.id session.id winlog.logon.type
  system.filesystem.mount_point system.filesystem.device_name monitor.id monitor.name monitor.status file.mime_type
- orchestrator.resource.type"""
+ orchestrator.resource.type user.audit.id log.origin.file.name pluginhost.audit.key pluginhost.audit.type pluginhost.interface
+ pluginhost.signature.category pluginhost.signature.id pluginhost.signature.name"""
 _KEYWORDS = "event.category event.type tags related.user related.hosts related.hash user.roles user.target.roles process.args"
 _LONG = """event.sequence event.duration source.bytes source.packets source.as.number destination.bytes destination.packets
  destination.as.number http.response.status_code
  http.request.body.bytes http.response.body.bytes http.request.bytes http.response.bytes process.pid
- process.parent.pid process.exit_code file.size network.bytes network.packets system.filesystem.available system.uptime.duration.ms"""
+ process.parent.pid process.exit_code file.size network.bytes network.packets system.filesystem.available system.uptime.duration.ms
+ log.origin.file.line log.syslog.facility.code log.syslog.priority log.syslog.severity.code pluginhost.repeated"""
 _DOUBLE = """system.cpu.total.norm.pct system.load.1 system.load.5 system.load.15 system.memory.actual.used.pct
  system.memory.swap.used.pct system.filesystem.used.pct system.process.cpu.total.norm.pct"""
 _PORT = "source.port destination.port client.port server.port source.nat.port destination.nat.port"

@@ -17,7 +17,7 @@ from ..wire.times import iso
 from .address import canonical
 from .derived import DERIVED, derive
 from .ecs import ADDRESSES, fit
-from .fields import MISSING, lookup, text, texts, values
+from .fields import MISSING, finder, text, texts, values
 from .frozen import FrozenDict, frozen
 from .mapping import OVER, Mappings, Reading
 from .references import Entry, Listing
@@ -37,8 +37,8 @@ class MissingField(KeyError):
         return f"the record has no field `{self.field}`; event.get(`{self.field}`) gives None instead"
 
 
-RECORD, READING, _TEXTS, _METADATA = (object() for _ in range(4))
-"""Under these an event keeps, beside the fields, what else was read of it (the decoded record, …); no field has such a name."""
+RECORD, READING, _TEXTS, _METADATA, _UNREAD = (object() for _ in range(5))
+"""Under the first four an event keeps, beside the fields, what else was read of it (the decoded record, …); no field has such a name."""
 
 
 class Event(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -63,9 +63,8 @@ class Event(msgspec.Struct, frozen=True, eq=False, gc=False):
     # --- fields ---
 
     def __getitem__(self, field: str) -> Any:
-        try:
-            value = self._known[field]
-        except KeyError:
+        value = self._known.get(field, _UNREAD)
+        if value is _UNREAD:
             value = self._read(field)
         if value is MISSING:
             raise MissingField(field)
@@ -76,9 +75,8 @@ class Event(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     def get(self, field: str, default: Any = None, /) -> Any:
         """The value of `field`, or `default` if it is missing; a field that is there as null is `None`."""
-        try:
-            value = self._known[field]
-        except KeyError:
+        value = self._known.get(field, _UNREAD)
+        if value is _UNREAD:
             value = self._read(field)
         return default if value is MISSING else value
 
@@ -96,7 +94,7 @@ class Event(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     def listed(self, field: str, name: str, /) -> Entry | None:
         """The entry of the configured list `name` that holds a value of `field`, or None; None also where there is no such list."""
-        listing = self.listing(name)
+        listing = self._mappings.references.lists.get(name)
         if listing is None:
             return None
         told = (text(value) for value in self.values(field))
@@ -110,15 +108,19 @@ class Event(msgspec.Struct, frozen=True, eq=False, gc=False):
         value = self._own(field)
         if value is MISSING and (derived := DERIVED.get(field)) is not None and not any(self._own(one) for one in derived.own):
             value = derive(derived, self.get(derived.base), self._mappings.references)
-        value = self._known[field] = addressed(value) if field in ADDRESSES else frozen(value)
+        if field in ADDRESSES:
+            value = addressed(value)
+        elif value.__class__ is not str:
+            value = frozen(value)
+        self._known[field] = value
         return value
 
     def _own(self, field: str) -> Any:
         """The value as the record itself has it, under its own name or its mapping's."""
-        record = self._decoded()
+        record = self._known.get(RECORD) or self._decoded()
         if field in OVER:
             return self._plan().whole(record, field)
-        value = lookup(record, field)
+        value = finder(field)(record)
         if value is MISSING:
             value = iso(self.time) if field == "@timestamp" else self._plan().get(record, field)
         return value

@@ -43,6 +43,8 @@ def frozen(value: Any) -> Any:
     """`value` itself if it is a scalar or frozen already, else a frozen copy, frozen to the bottom at any depth."""
     if type(value) is not dict and type(value) is not list:
         return value
+    if len(value) == 1 and type(value) is list and type(value[0]) is str:
+        return FrozenList(value)  # as ECS has it: `event.category` is a list, of one mostly
     top = _shell(value)
     unfinished: list[Any] = [top]
     while unfinished:

@@ -26,7 +26,7 @@ import msgspec
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from ..problem import Problem
-from .aliases import alias, first, heads, message, tops
+from .aliases import ALIASES, alias, first, heads, message, tops
 from .derived import active
 from .ecs import TYPES
 from .fields import MISSING, lookup
@@ -193,8 +193,9 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     def possible(self, record: Record) -> list[str]:
         """Those of the ECS fields that alerts take over that may have a value, in the order of `TYPES`; most others cannot."""
         names = set(self.found)
-        for key in record:
-            names |= _NAMED.get(key, _NOBODY)
+        for key in _NAMED.keys() & record:
+            below, inner = _NAMED[key], record[key]
+            names.update(*([below[name] for name in below.keys() & {"", *inner}] if inner.__class__ is dict else below.values()))
         if (mapping := self.mapping) is not None:
             names.update(mapping.paths, mapping.constants, mapping.read)
         return sorted(names & TYPES.keys(), key=_RANKS.__getitem__)
@@ -209,12 +210,14 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
 
 _RANKS = {field: rank for rank, field in enumerate(TYPES)}
-_NOBODY = frozenset[str]()
-_NAMED: dict[str, frozenset[str]] = {}
-"""Key at a record's top → fields whose value may depend on it where no mapping is involved."""
+_NAMED: dict[str, dict[str, set[str]]] = {}
+"""Key at a record's top → key in an object there ("" for the value itself) → fields whose value may depend on it where no mapping is
+involved."""
 for _field in TYPES:
-    for _key in heads(_field):
-        _NAMED[_key] = _NAMED.get(_key, _NOBODY) | {_field}
+    for _path in (_field, *ALIASES.get(_field, ())):
+        for _key in tops([_path]):
+            for _inner in tops([_path[len(_key) + 1 :]]):
+                _NAMED.setdefault(_key, {}).setdefault(_inner, set()).add(_field)
 
 _Step = tuple[int, Callable[[str], bool] | None, Mapping, Reading]
 """One mapping as it is tried: its rank among all, and the whole test of the message if its shape asks for that alone. A plain

@@ -22,7 +22,7 @@ from ..options import Duration, Secret, Size, Tree, build, doc, read
 from ..problem import Place, Problem, Problems
 from ..store.bounds import Buffer, Keep
 
-__all__ = ["Config", "Journal", "ListFile", "Log", "Metrics", "Part", "Risk", "RiskLevels", "RiskWeights", "Route",
+__all__ = ["Config", "Journal", "ListFile", "Log", "Metrics", "Part", "Risk", "RiskLevels", "RiskWeights", "Route", "Scores",
            "Suppression", "configure", "default_file"]  # fmt: skip
 
 
@@ -57,6 +57,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     when: Annotated[str, doc("a query over the alert's fields, such as `event.severity:>=73`; default: every alert")] = ""
     analyzers: Annotated[tuple[str, ...], doc("only alerts of these analyzers")] = ()
     suppressed: Annotated[bool, doc("also alerts that are told to nobody, with their reasons in `pluginhost.alert.suppressed`")] = False
+    scores: Annotated[bool, doc("also scores, where `scores.enabled` is set; for elasticsearch, opensearch and file")] = False
     name: Annotated[str, doc("what it is called in logs and counters; default: its type")] = ""
     buffer: Annotated[Buffer, doc("what may wait for it")] = Buffer()
 
@@ -112,6 +113,14 @@ class Risk(msgspec.Struct, frozen=True, kw_only=True):
     entities: Annotated[int, doc("how many are remembered; the one without alerts longest goes; 0: no risk is reckoned", ge=0)] = 100_000
 
 
+class Scores(msgspec.Struct, frozen=True, kw_only=True):
+    """The scores that analyzers come to, interval by interval, so that trends can be drawn. They go to the outputs with `scores: true`."""
+
+    enabled: Annotated[bool, doc("whether they are written at all")] = False
+    analyzers: Annotated[tuple[str, ...], doc("of which analyzers, `*` for any part of a name")] = ("*",)
+    per_minute: Annotated[int, doc("the most of one analyzer in a minute of event time; the rest is dropped and counted", ge=1)] = 1000
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of `pluginhost.yaml`. Paths are relative to the file."""
 
@@ -130,6 +139,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     options: Annotated[dict[str, dict[str, Any]], doc("options by analyzer")] = {}
     suppress: Annotated[tuple[Suppression, ...], doc("alerts that are told to nobody, and why")] = ()
     risk: Annotated[Risk, doc("how the risk of users, hosts and addresses is reckoned")] = Risk()
+    scores: Annotated[Scores, doc("which scores are written, for trends")] = Scores()
     geo: Annotated[tuple[Path, ...], doc("databases of places and networks (MMDB), the first that knows something wins")] = ()
     lists: Annotated[dict[str, ListFile], doc("lists by name, for analyzers to look things up in")] = {}
     keep_alerts: Annotated[int, doc("how many alerts the embedded store keeps; the oldest go first", ge=1000)] = 1_000_000
@@ -172,7 +182,13 @@ class Configured(msgspec.Struct, frozen=True):
     def policy(self) -> Policy:
         """What the desk goes by."""
         hears = frozenset(part.name for part in self.outputs if part.route.suppressed)
-        return Policy(self.suppress, _scale(self.config.risk), hears)
+        trends = tuple(part.name for part in self.outputs if part.route.scores and self.config.scores.enabled)
+        return Policy(self.suppress, _scale(self.config.risk), hears, trends=trends, per_minute=self.config.scores.per_minute)
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """Globs: the analyzers whose scores somebody wants."""
+        return self.config.scores.analyzers if self.policy.trends else ()
 
     @property
     def data(self) -> Path:
@@ -268,11 +284,14 @@ def _part(group: str, index: int, one: dict[str, Any], tree: Tree, found: list[P
     except Problem as problem:
         problem.where = tree.place((*path, "type"))
         raise
-    routed = ("when", "analyzers", "suppressed", "name", "buffer") if group == "outputs" else ("name",)
+    routed = ("when", "analyzers", "suppressed", "scores", "name", "buffer") if group == "outputs" else ("name",)
     route, when = Route(), None
     with _kept(found):
         route = build(Route, tree, path, skip=tuple(field for field in one if field not in routed))
         when = _when(route.when, f"{at}.when", tree, path) if route.when else None
+        if route.scores and not getattr(type_, "scores", False):
+            raise Problem("config.value", f"{at}.scores: an output of type {one['type']} takes none", where=tree.place((*path, "scores")),
+                          todo="give them to one of type elasticsearch, opensearch or file")  # fmt: skip
     options = _beside(build(type_.Options, tree, path, skip=("type", *routed)), Path(tree.file).parent.absolute())
     return Part(route.name or str(one["type"]), type_, options, route, when)
 

@@ -98,6 +98,9 @@ METRICS: Mapping[str, Metric] = {one.name: one for one in (
     _counter("desk_postponed", "Times alerts could not be stored and were held until they could."),
     _counter("desk_pushed_back", "Times the desk waited because an output's buffer was full."),
     _counter("desk_overflowed", "Alerts that became dead letters because an output's buffer was full."),
+    _counter("scores", "Scores that were taken, once for each output that takes such."),
+    _counter("scores_dropped", "Scores that were not written; reason is minute (more of an analyzer than may be), buffer (the output is "
+             "too far behind) or age (they waited too long).", "reason"),
     _counter("dead_letters", "Parts of what was received that became dead letters since the start."),
     _gauge("dead_letters_held", "Dead letters that are kept."),
     _gauge("dead_letters_held_bytes", "Bytes of the dead letters that are kept."),

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
-import os
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from random import Random
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -26,20 +24,16 @@ from ..engine.desk import Desk
 from ..engine.duplicates import Duplicates
 from ..engine.generations import Generations, Manifest
 from ..engine.guard import Guard
-from ..engine.items import Finding
 from ..engine.link import Report
 from ..engine.parts import mappings
 from ..engine.reload import Checker, Reloader
 from ..engine.sampling import sampling
 from ..engine.shards import Worker
-from ..engine.splitter import Control, Routes, control_of, control_row, skipped, tick_row
+from ..engine.splitter import Control, Routes, control_of, control_row, skipped
 from ..engine.swaps import Swaps
 from ..engine.trace import Call
-from ..engine.watermark import Watermarks
-from ..events.fields import Document
 from ..inputs.port import Context as InputContext
 from ..inputs.port import Input, Receipt, Way
-from ..match import compile as compile_predicate
 from ..metrics import Counts, Registry
 from ..outputs.port import Context as OutputContext
 from ..outputs.port import Output, Tagging
@@ -53,12 +47,16 @@ from . import ballast, systemd
 from .ballast import Ballast
 from .config import Configured, Part
 from .control import serve
+from .lock import locked
 from .measures import DOOR, Measures, conditions, count_in
 from .observe import Observer
 from .questions import Questions
+from .routing import routing
+from .scoring import Scoring
 from .sending import sender
 from .stopping import countdown, unless
 from .taps import Taps
+from .ticking import Ticking
 from .upkeep import Upkeep
 from .watch import changes
 
@@ -77,7 +75,7 @@ class Host:
         self.configured, self._clock, self._rng = configured, clock, rng
         self.config, self.data = configured.config, configured.data
         self._began = clock() - time.monotonic_ns()
-        self._lock = self._locked()
+        self._lock = locked(self.data)
         self.upkeep = Upkeep(self)
         self._assemble()
 
@@ -98,10 +96,11 @@ class Host:
         self.reloader = Reloader(configured.folders, self.config.options, self.generations, Checker(), configured.references)
         self.outputs = {part.name: self._output(part) for part in configured.outputs}
         self.deliveries = {name: self._delivery(name, output) for name, output in self.outputs.items()}
-        self._wanted = [(part, compile_predicate(part.when) if part.when is not None else None) for part in configured.outputs]
         self.desk = Desk(self.store, self.committer, self.metrics.counts("desk", *desk.COUNTS), shards=self.shards,
-                         route=self._route, clock=clock, observer=configured.hostname, told=self._told,
+                         route=routing(configured.outputs), clock=clock, observer=configured.hostname, told=self._told,
                          failed=self.ballast.hit, policy=configured.policy)  # fmt: skip
+        self.scoring = Scoring(configured, self.store.scores, self.metrics, within=self._within, clock=clock, steady=self._steady,
+                               rng=self._rng, failed=self.ballast.hit)  # fmt: skip
         ours = {self.config.loop_tag, *(one.prefix.rstrip(".") for one in self.outputs.values() if isinstance(one, Tagging))}
         self._guard = Guard(configured.hostname, ours, self.metrics.counts("guard", *guard.COUNTS))
         self._duplicates = Duplicates(self.metrics.counts("duplicates", *duplicates.COUNTS), clock, self.config.keep)
@@ -114,8 +113,7 @@ class Host:
         self._routes_of: dict[int, Routes] = {}
         self._swaps = Swaps()
         self._lasts: dict[tuple[str, str], bytes] = {}  # chunk ids by input and source, of the newest rows there were at the start
-        self._ticks = False  # whether any analyzer waits for time to pass
-        self._marks = Watermarks(self.config.lateness.ns)
+        self._ticking = Ticking(self.committer, self.config.lateness.ns, clock)
         self.ready = asyncio.Event()
         self._server: asyncio.Server | None = None
         self.stage: Literal["starting", "open", "draining"] = "starting"
@@ -126,23 +124,6 @@ class Host:
         self._followers: list[asyncio.Event] = []
         self._mappings = mappings()
         self.taps = Taps(self.committer.watchers, self._mappings)
-
-    def _locked(self) -> IO[str]:
-        try:
-            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            held = (self.data / "lock").open("a")
-        except OSError as error:
-            raise Problem("host.data", f"the data folder cannot be used: {error}", where=str(self.data),
-                          todo="make it a folder that this user may write to, on a file system with room") from None  # fmt: skip
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Problem("host.running", f"another pluginhost runs on {self.data}",
-                          todo="stop it, or give this one another `data` folder") from None  # fmt: skip
-        held.truncate(0)
-        held.write(f"{os.getpid()}\n")
-        held.flush()
-        return held
 
     def _shared_out(self) -> int:
         """How many workers the state is of: as many as are configured, once the shards of another number stood at one row."""
@@ -205,7 +186,7 @@ class Host:
         return Worker(number, self.shards, self.data, self.committer, counts, patience=self.config.worker_patience,
                       memory=self.config.worker_memory, died=self._died,
                       routes=self._routing, ready=self._worker_ready, report=self._reported, saved=self._saved,
-                      fatal=self._fatal)  # fmt: skip
+                      fatal=self._fatal, scores=self.configured.scores)  # fmt: skip
 
     async def accept(self, name: str, chunk: Chunk, source: str, carried: Way | None, counts: Counts) -> Receipt:
         """Puts a chunk of input `name` into the journal, once; returns when it is durable."""
@@ -231,23 +212,18 @@ class Host:
             return await store()
         return await self._duplicates.once((row.input, row.source, row.tag, row.chunk_id), carried, store)
 
-    def _route(self, finding: Finding, document: Mapping[str, Any]) -> list[str]:
-        view = Document(document)
-        return [part.name for part, wanted in self._wanted
-                if (not (named := part.route.analyzers) or finding.analyzer in named) and (wanted is None or wanted(view))]  # fmt: skip
-
     def _durable(self, row: Row) -> None:
         """A row is in the journal."""
         self._swaps.seen(row)
         self.desk.seen(row)
-        if self._ticks:
-            self._marks.seen(row)
+        self._ticking.seen(row)
 
     def _told(self, frontier: int) -> None:
         """The desk has committed: workers may checkpoint, outputs may send, followers may look."""
         self.committer.judged(frontier)
         for worker in self.workers:
             worker.committed(frontier)
+        self.scoring.wake()
         for wake in (*(one.wake for one in self.deliveries.values()), *self._followers):
             wake.set()
 
@@ -290,6 +266,7 @@ class Host:
         for row in self.journal.read(self.journal.start):
             self._swaps.seen(row)
             self._duplicates.recover(row)
+            self._ticking.recall(row)
             if row.kind == Kind.RECORDS and row.chunk_id:
                 self._lasts[row.input, row.source] = row.chunk_id
             if row.offset >= self.desk.frontier:
@@ -358,8 +335,9 @@ class Host:
         await self.rescan(start=True)
         background += [tasks.create_task(worker.run(), name=f"worker-{worker.shard}") for worker in self.workers]
         background += [tasks.create_task(one.run(), name=f"output-{name}") for name, one in self.deliveries.items()]
-        chores = {**self.upkeep.chores(), "sampling": sampling(self.containment.look), "containment": self.containment.run()}
-        chores |= {} if self._settling else {"watch": self._watch(), "clock": self._ticking()}
+        chores = {**self.upkeep.chores(), **self.scoring.chores()}
+        chores |= {"sampling": sampling(self.containment.look), "containment": self.containment.run()}
+        chores |= {} if self._settling else {"watch": self._watch(), "clock": self._ticking.run(self.ready)}
         background += [tasks.create_task(chore, name=name) for name, chore in chores.items()]
         await self.ready.wait()
         if self._settling:
@@ -400,10 +378,10 @@ class Host:
             log.warning("stopping with %d rows not analysed yet; the next start goes on with them", self.journal.end - self.desk.frontier)
         self.desk.release()
         await asyncio.gather(*(worker.stop(self.desk.frontier, left()) for worker in self.workers),
-                             *(one.finish(left()) for one in self.deliveries.values()))  # fmt: skip
+                             *(one.finish(left()) for one in self.deliveries.values()), self.scoring.finish(left()))  # fmt: skip
 
     async def _close(self) -> None:
-        await asyncio.gather(*(output.close() for output in self.outputs.values()))
+        await asyncio.gather(*(output.close() for output in self.outputs.values()), self.scoring.close())
         await self.reloader.close()
         self.committer.close()
         self.desk.close()
@@ -415,7 +393,7 @@ class Host:
             return None
         current = self.reloader.manifest
         if current.number:
-            self._ticks = any(info.ticks for info in current.infos())
+            self._ticking.wanted = any(info.ticks for info in current.infos())
             control = self.containment.start(current) if start else self.containment.swap(current, reset)
             await self.committer.insist([control_row(control)])
             for name in self.config.options.keys() - {info.name for info in current.infos()} if start else ():
@@ -437,14 +415,6 @@ class Host:
     async def _watch(self) -> None:
         async for _ in changes(self.configured.folders, _RESCAN, tuple(one.path for one in self.configured.references)):
             await self.rescan()
-
-    async def _ticking(self) -> None:
-        while True:
-            await asyncio.sleep(0.25)
-            if not self._ticks or self.committer.full:  # nobody gets that far while the journal is full
-                continue
-            if (mark := self._marks.now(self._clock())) is not None:
-                await self.committer.insist([tick_row(mark)])
 
 
 def _buffer(part: Part) -> Buffer:

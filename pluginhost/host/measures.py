@@ -137,6 +137,9 @@ class Measures:
         for name, kind in _kinds(self._host.configured.outputs):
             yield from _output(("output", kind, name), counts[f"output.{name}"])
             yield Sample("pluginhost_output_up", (name,), not self._host.deliveries[name].trouble)
+        for name, kind in self._host.scoring.kinds():
+            yield from _output(("output", kind, f"{name}.scores"), counts[f"output.{name}.scores"])
+            yield Sample("pluginhost_output_up", (f"{name}.scores",), not self._host.scoring.deliveries[name].trouble)
 
     def _buffers(self) -> Iterator[Sample]:
         journal, now = self._host.journal, self._clock()
@@ -188,6 +191,9 @@ class Measures:
         yield Sample("pluginhost_dead_letters_held", (), self._letters.held)
         yield Sample("pluginhost_dead_letters_held_bytes", (), self._letters.bytes)
         yield Sample("pluginhost_dead_letters_dropped_total", (), self._letters.dropped)
+        scores = self._host.store.scores.counts
+        yield Sample("pluginhost_scores_total", (), scores["taken"])
+        yield from (Sample("pluginhost_scores_dropped_total", (name,), scores[name]) for name in ("minute", "buffer", "age"))
 
     def _own(self) -> Iterator[Sample]:
         yield Sample("pluginhost_ready", (), all(conditions(self._host).values()))

@@ -14,11 +14,12 @@ from ..inputs.port import Context as InputContext
 from ..inputs.port import Receipt, Way
 from ..metrics import Registry
 from ..outputs.port import Context as OutputContext
-from ..outputs.port import Unavailable
+from ..outputs.port import Output, Unavailable
 from ..problem import Problem
 from ..wire.chunk import Chunk
 from .config import Configured, Part
 from .control import running
+from .scoring import score_output
 
 __all__ = ["Finding", "checks", "tried"]
 
@@ -59,7 +60,10 @@ async def checks(setup: Configured, clock: Clock) -> AsyncIterator[Finding]:
     for part in setup.inputs:
         yield "input", part.name, None if used else await _input(part)
     for part in setup.outputs:
-        yield "output", part.name, await _output(part, setup, clock)
+        context = OutputContext(part.name, Registry(), clock, setup.hostname, setup.config.namespace)
+        yield "output", part.name, await _output(part.type(part.options, context))
+        if part.name in setup.policy.trends:
+            yield "output", f"{part.name}, scores", await _output(score_output(part, context))
 
 
 async def _nowhere(chunk: Chunk, *, source: str, carried: Way | None = None) -> Receipt:
@@ -76,8 +80,7 @@ async def _input(part: Part) -> str | None:
     return None
 
 
-async def _output(part: Part, setup: Configured, clock: Clock) -> str | None:
-    made = part.type(part.options, OutputContext(part.name, Registry(), clock, setup.hostname, setup.config.namespace))
+async def _output(made: Output) -> str | None:
     try:
         await made.check()
     except (Problem, Unavailable) as error:

@@ -27,10 +27,10 @@ MOST_LEVELS = 50
 """Levels that one tree may have; Python refuses 200 nested parentheses."""
 
 _PRESENCE = {
-    "exists": "present(values({field}))", "missing": "{value} is MISSING",
+    "exists": "((x := {value}).__class__ is str or (x is not MISSING and present(values({field}))))", "missing": "{value} is MISSING",
     "null": "None in values({field})", "empty": "vacant({value}, values({field}))",
 }  # fmt: skip
-_HELPERS = (*VIEWS.values(), "objects", "present", "vacant")
+_HELPERS = (*VIEWS.values(), "bare", "objects", "present", "vacant")
 _READING_COST = {"exact": 1, "folded": 2, "number": 2, "address": 3, "date": 4, "tokens": 8}
 _OP_COST = {"regex": 10, "wildcard": 5, "contains": 1}
 
@@ -161,12 +161,12 @@ class _Writer:
     def _of_text(self, leaf: Leaf, field: str, asked: str, test: str) -> str:
         """By far the most common: a field that holds one text."""
         if leaf.reading == "exact" and self._uses[leaf.field, leaf.reading] < 2:
-            others = f"x is not MISSING and x is not None and any(map({test}, exact(values({field}))))"
+            others = f"x is not MISSING and ({asked} if (x := bare(x)).__class__ is str else any(map({test}, x)))"
             return f"({asked} if (x := {self.value(leaf.field)}).__class__ is str else {others})"
         others = f"{asked.removeprefix('x == ')} in x" if leaf.op == "equals" else f"any(map({test}, x))"
         if leaf.reading == "folded" or leaf.field not in self._at_hand:
             return f"({asked} if (x := {self._view(leaf, field)}).__class__ is str else {others})"
-        made = f"({asked} if (x := {self._text(leaf.field, field)}).__class__ is str else {others})"
+        made = f"({asked} if (x := {self._text(leaf.field)}).__class__ is str else x is not MISSING and {others})"
         if self._asked[leaf] < 2:
             return made
         if leaf not in self._answers:
@@ -174,11 +174,11 @@ class _Writer:
             self.prepared.append(f"{self._answers[leaf]} = {made}")
         return self._answers[leaf]
 
-    def _text(self, name: str, field: str) -> str:
-        """The variable with the text of a field at hand, or the texts."""
+    def _text(self, name: str) -> str:
+        """The variable with the text of a field at hand, or the texts, or `MISSING`."""
         if name not in self._texts:
             made = self._texts[name] = f"w{len(self._texts)}"
-            self.prepared.append(f"{made} = x if (x := {self.value(name)}).__class__ is str else exact(values({field}))")
+            self.prepared.append(f"{made} = x if (x := {self.value(name)}).__class__ is str or x is MISSING else bare(x)")
         return self._texts[name]
 
     def _view(self, leaf: Leaf, field: str) -> str:
@@ -187,7 +187,7 @@ class _Writer:
         if leaf.field == ANY_FIELD:
             made = f"{view}(f.texts())"
         elif leaf.reading == "exact":
-            made = f"x if (x := {self.value(leaf.field)}).__class__ is str else exact(values({field}))"
+            made = f"x if (x := {self.value(leaf.field)}).__class__ is str else bare(x)"
         elif leaf.reading == "folded":
             made = f"x.lower() if (x := {self.value(leaf.field)}).__class__ is str else folded(values({field}))"
         else:

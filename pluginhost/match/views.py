@@ -12,10 +12,11 @@ from typing import Any
 
 from ..events.address import packed
 from ..events.fields import text
+from ..events.fields import values as elements
 from .analysis import tokens
 from .dates import moment
 
-__all__ = ["address", "addresses", "analysed", "dates", "exact", "folded", "number", "numbers", "objects", "present", "vacant"]
+__all__ = ["address", "addresses", "analysed", "bare", "dates", "exact", "folded", "number", "numbers", "objects", "present", "vacant"]
 
 _NUMBER = re.compile(r"[+-]?(?:\d{1,300}(?:\.\d{0,300})?|\.\d{1,300})(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _IPV4_MAPPED = bytes(10) + b"\xff\xff"
@@ -24,6 +25,13 @@ _IPV4_MAPPED = bytes(10) + b"\xff\xff"
 def exact(values: Iterable[Any]) -> list[str]:
     """The values as text, numbers and truth values by theirs."""
     return [found for value in values if (found := value if value.__class__ is str else text(value)) is not None]
+
+
+def bare(value: Any) -> str | list[str]:
+    """The text of a field whose value is a list of one text, else its texts."""
+    if isinstance(value, list) and len(value) == 1 and value[0].__class__ is str:
+        return value[0]
+    return exact(elements(value))
 
 
 def folded(values: Iterable[Any]) -> list[str]:

@@ -58,17 +58,21 @@ class Cluster(Protocol):
 
 
 class Templates:
-    """The two templates of one cluster. What an operator should know is logged once, however often contact is made."""
+    """The templates of one cluster. What an operator should know is logged once, however often contact is made."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._said: set[str] = set()
 
     async def put(self, version: str) -> None:
-        """Sees to both templates on a server of `version`. Raises what the cluster raises, unless the answer is a plain no."""
+        """Sees to the alerts' templates on a server of `version`. Raises what the cluster raises, unless the answer is a plain no."""
         product = self._cluster.product
         await self._put(template.ALERTS_TEMPLATE, template.alerts_template(version, product))
         await self._put(template.STATE_TEMPLATE, template.state_template(version, product))
+
+    async def put_scores(self, version: str) -> None:
+        """The same for the scores' template."""
+        await self._put(template.SCORES_TEMPLATE, template.scores_template(version, self._cluster.product))
 
     async def _put(self, name: str, body: dict[str, Any]) -> None:
         ours = body["_meta"]["version"]

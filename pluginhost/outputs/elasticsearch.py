@@ -53,7 +53,7 @@ class Elasticsearch(SearchOutput):
         else:
             if not answer.get("has_all_requested", True):
                 raise Problem("output.elasticsearch.rights", f"the key may not write to {self.stream}", where=self.address,
-                              todo="give it `create_doc` and `auto_configure` on `logs-pluginhost.alerts-*`")  # fmt: skip
+                              todo=f"give it `create_doc` and `auto_configure` on `{self.stream.rpartition('-')[0]}-*`")  # fmt: skip
 
     async def prepare(self, version: str) -> dict[str, str]:
         """Sees to the templates; without one, what we write must not make an ordinary index of that name."""

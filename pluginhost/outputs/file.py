@@ -1,4 +1,4 @@
-"""Alerts as lines of JSON in a file. Done when synced; a torn write is taken back, so that every line is whole.
+"""Alerts as lines of JSON in a file, scores in one beside it. Done when synced; a torn write is taken back, so that every line is whole.
 
 Delivers at least once: a crash between the sync and the outbox's note of it writes a line again, with the same id.
 """
@@ -17,7 +17,7 @@ import msgspec
 
 from ..options import Size, doc
 from ..problem import Problem
-from .lines import line
+from .lines import line, score_line
 from .port import DONE, Context, Dead, Outcome, Outgoing, Unavailable
 
 __all__ = ["File"]
@@ -27,20 +27,24 @@ class File:
     """One file, appended to, rotated by size, and found again when somebody moved it away."""
 
     when_full: Literal["push_back", "dead_letter"] = "push_back"
+    scores = True
 
     class Options(msgspec.Struct, frozen=True, kw_only=True):
         """Which file, what stands in it, and when it is rotated."""
 
-        path: Annotated[Path, doc("the file; its folder must exist")]
+        path: Annotated[Path, doc("the file; its folder must exist; scores go to `alerts.scores.ndjson` beside `alerts.ndjson`")]
         what: Annotated[Literal["alert", "record"], doc("the alert document, or the flagged record enriched under `pluginhost`")] = "alert"
         rotate_bytes: Annotated[Size, doc("the size beyond which a new file is begun")] = Size(64 << 20)
         keep: Annotated[int, doc("how many earlier files are kept, as `path.1` (the newest) …", ge=1, le=1000)] = 5
         batch: Annotated[int, doc("most alerts to a sync", ge=1, le=5000)] = 500
 
     def __init__(self, options: Options, context: Context) -> None:
+        self._of_scores = context.what == "scores"
+        if self._of_scores:
+            options = msgspec.structs.replace(options, path=options.path.with_name(f"{options.path.stem}.scores{options.path.suffix}"))
         self.address = str(options.path)
         self.batch = options.batch
-        self._options, self._hostname, self._clock = options, context.hostname, context.clock
+        self._options, self._context = options, context
         self._counts = context.metrics.counts(f"output.{context.name}", "bytes", "rotations")
         self._file = -1
         self._held = threading.Lock()  # a delivery that was cancelled still writes to its end
@@ -58,7 +62,7 @@ class File:
         lines = []
         for alert in alerts:
             try:
-                lines.append(line(alert, self._options.what, self._hostname, self._clock()))
+                lines.append(self._line(alert))
                 outcomes.append(DONE)
             except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
                 outcomes.append(Dead(f"not a document: {error}"))
@@ -68,6 +72,12 @@ class File:
             except OSError as error:
                 raise Unavailable(f"{self.address}: {error.strerror}", slow=True) from None
         return outcomes
+
+    def _line(self, alert: Outgoing) -> bytes:
+        context, now = self._context, self._context.clock()
+        if self._of_scores:
+            return score_line(alert, context.namespace, context.hostname, now)
+        return line(alert, self._options.what, context.hostname, now)
 
     async def close(self) -> None:
         """Closes the file, once nobody writes to it."""

@@ -1,4 +1,4 @@
-"""An alert as one line of JSON: the document, or the flagged record enriched. For outputs that write lines or arrays. Pure."""
+"""An alert or a score as one line of JSON: the document, or the flagged record enriched. For outputs that write lines or arrays. Pure."""
 
 from __future__ import annotations
 
@@ -8,23 +8,31 @@ import msgspec
 
 from ..alerts.flagged import flagged, with_original
 from ..alerts.sanitise import plain
+from ..alerts.scores import sent
 from ..wire.times import iso
 from .port import Outgoing
 
-__all__ = ["line"]
+__all__ = ["line", "score_line"]
 
 
 def line(alert: Outgoing, what: Literal["alert", "record"], hostname: str, now: int, *, original: bool = False) -> bytes:
     """One line with its end. A document gets `event.ingested`; with `original` either gets an `event.original` if it has none."""
     document = msgspec.json.decode(alert.document, type=dict[str, Any])
-    if what == "alert":
-        event = document.get("event")
-        made = {**document, "event": {**event, "ingested": iso(now, 3)}} if isinstance(event, dict) else document
-    else:
-        made = flagged(document, hostname)
+    made = _ingested(document, now) if what == "alert" else flagged(document, hostname)
     if original:
         made = with_original(made, _original(document, alert))
     return msgspec.json.encode(plain(made)) + b"\n"
+
+
+def score_line(score: Outgoing, namespace: str, observer: str, now: int) -> bytes:
+    """One line with its end: the score's document as `namespace` gets it from the host called `observer`."""
+    document = sent(msgspec.json.decode(score.document, type=dict[str, Any]), namespace, observer)
+    return msgspec.json.encode(plain(_ingested(document, now))) + b"\n"
+
+
+def _ingested(document: dict[str, Any], now: int) -> dict[str, Any]:
+    event = document.get("event")
+    return {**document, "event": {**event, "ingested": iso(now, 3)}} if isinstance(event, dict) else document
 
 
 def _original(document: dict[str, Any], alert: Outgoing) -> str:

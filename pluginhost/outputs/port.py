@@ -57,7 +57,7 @@ class Unavailable(Exception):
 class Context(msgspec.Struct, frozen=True):
     """What the host gives to an output. `hostname` marks re-emitted records (loop guard), `namespace` names the data stream.
 
-    `clock` gives ns UTC.
+    `clock` gives ns UTC. `what` says what comes in: alerts, or scores, where the type takes such (see `Output`).
     """
 
     name: str
@@ -65,6 +65,7 @@ class Context(msgspec.Struct, frozen=True):
     clock: Callable[[], int]
     hostname: str = "pluginhost"
     namespace: str = "default"
+    what: Literal["alerts", "scores"] = "alerts"
 
 
 @runtime_checkable
@@ -75,7 +76,10 @@ class Tagging(Protocol):
 
 
 class Output(Protocol):
-    """One way out. Built as `Type(options, context)`; the class attribute `Options` is its declaration."""
+    """One way out. Built as `Type(options, context)`; the class attribute `Options` is its declaration.
+
+    A type with the class attribute `scores = True` takes scores, too: then a second one is built of the same options for them alone.
+    """
 
     address: str  # for people: "http://127.0.0.1:9200"
     batch: int  # the most alerts it wants at once

@@ -1,4 +1,4 @@
-"""Alerts into a search cluster: bulk `create` into the alert stream, `_id` = `event.id`, so that a resend meets its first copy.
+"""Alerts, or scores, into a search cluster: bulk `create` into their stream, `_id` = `event.id`, so that a resend meets its first copy.
 
 `_id` is unique per backing index only. After an attempt of unknown outcome a rollover could make a second copy, so the
 next attempt asks the stream for those ids first, where we may read. Retrying is the host's: no client ever does. What the products
@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from ..alerts import template
+from ..alerts.scores import sent
 from ..options import Duration, Secret, Size, doc
 from ..tls import Calling
 from ..wire.times import iso
@@ -51,14 +52,15 @@ class SearchOutput:
     """One cluster. Puts its index templates at first contact, and asks for them again whenever contact was lost."""
 
     when_full: Literal["push_back", "dead_letter"] = "push_back"
+    scores = True
 
     def __init__(self, options: SearchOptions, context: Context, cluster: Cluster) -> None:
         self.address = ", ".join(options.hosts)
         self.batch = options.batch
-        self.stream = template.alerts_stream(context.namespace)
+        self._context, self._of_scores = context, context.what == "scores"
+        self.stream = (template.scores_stream if self._of_scores else template.alerts_stream)(context.namespace)
         self.cluster, self.templates = cluster, Templates(cluster)
         self._most_bytes = options.batch_bytes
-        self._clock = context.clock
         self._counts = context.metrics.counts(f"output.{context.name}", "requests", "request_bytes", "present", "refused")
         self._doubtful: set[str] | None = None  # ids whose last attempt nobody knows of; None: all, we only just started
         self._parameters: dict[str, str] = {}  # of a bulk request, as the server met last takes them
@@ -81,12 +83,14 @@ class SearchOutput:
 
     async def prepare(self, version: str) -> dict[str, str]:
         """Sees to what must stand on a server of `version` before the first write; what to add to each bulk request."""
-        await self.templates.put(version)
+        await (self.templates.put_scores if self._of_scores else self.templates.put)(version)
         return {}
 
     def _made(self, alert: Outgoing) -> Part:
         document = msgspec.json.decode(alert.document, type=dict[str, Any])
-        return Part(alert, create(alert.id, document, iso(alert.time, 3), iso(self._clock(), 3)))
+        if self._of_scores:
+            document = sent(document, self._context.namespace, self._context.hostname)
+        return Part(alert, create(alert.id, document, iso(alert.time, 3), iso(self._context.clock(), 3)))
 
     async def _send(self, parts: Sequence[Part]) -> list[Outcome]:
         ids = {part.alert.id for part in parts}

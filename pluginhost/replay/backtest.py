@@ -23,7 +23,7 @@ from ..engine.references import File
 from ..engine.splitter import FUTURE
 from ..engine.worker import Shard
 from ..problem import Problem
-from ..store.alerts import AlertStore, StoredAlert
+from ..store.alerts import AlertStore, OutboxRow, StoredAlert
 from ..store.row import Kind, Row
 from .comparing import Compared, compared
 from .judging import Judge, accepted
@@ -40,11 +40,12 @@ _SPAN = 60 * SECOND
 
 _PAGE = 500
 _TELL = 0.2  # seconds between two looks for new alerts
+_DRAWN = ""  # no output is called so: where scores wait for whoever draws them
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What is judged, by what. `folders` and `against` hold analyzers, the latter to compare with; a journal without `folders` is judged by
-    the code that judged it. `lateness` is in ns; `id` is what the alerts are marked with."""
+    the code that judged it. `lateness` is in ns; `id` is what the alerts are marked with; `scores` are globs: whose scores are wanted."""
 
     source: Source | JournalSource
     folders: tuple[Path, ...]
@@ -58,6 +59,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     window: Window = Window()
     limit: int | None = None
     time_field: str = ""
+    scores: tuple[str, ...] = ()
 
 
 class Outcome(msgspec.Struct):
@@ -76,15 +78,19 @@ class Outcome(msgspec.Struct):
 
 async def backtest(plan: Plan, folder: Path, store: AlertStore, *, route: Route, clock: Callable[[], int],
                    heard: Callable[[StoredAlert], None], progress: Callable[[Passed], None], stopping: Callable[[], bool],
-                   first: int = 10, after: Callable[[Judge], Awaitable[None]] | None = None) -> Outcome:  # fmt: skip
+                   first: int = 10, after: Callable[[Judge], Awaitable[None]] | None = None,
+                   drawn: Callable[[OutboxRow], None] | None = None) -> Outcome:  # fmt: skip
     """Judges what the plan says, working in the empty `folder`. `heard` gets each alert once, in the order of its commit.
 
-    `after` is awaited with the judge once all is committed; `first` is how many alerts of each analyzer a comparison keeps.
+    `after` is awaited with the judge once all is committed; `first` is how many alerts of each analyzer a comparison keeps. `drawn` gets
+    each score.
     """
+    if drawn is not None:
+        plan = msgspec.structs.replace(plan, policy=msgspec.structs.replace(plan.policy, trends=(*plan.policy.trends, _DRAWN)))
     async with contextlib.AsyncExitStack() as held:
         judges, problems, ticks = await _judges(plan, folder, store, route, clock, held)
         outcome = Outcome(Passed(), Counted(), Counter(), Counter(), {}, problems)
-        telling = _Telling(judges[0], heard, outcome.alerts)
+        telling = _Telling(judges[0], heard, outcome.alerts, drawn)
 
         async def between(_: Sequence[Row]) -> None:
             progress(outcome.passed)
@@ -108,7 +114,7 @@ async def _judges(plan: Plan, folder: Path, store: AlertStore, route: Route, clo
     mark = {"backtest": {"id": plan.id, "source": f"{plan.source.kind}: {plan.source.label}"}}
     if not plan.folders and isinstance(plan.source, JournalSource):
         number = plan.source.generations(folder / "new" / "generations")
-        shard = Shard(0, 1, folder / "new", plan.source.skips)
+        shard = Shard(0, 1, folder / "new", plan.source.skips, plan.scores)
         judges = [Judge(shard, store, route=route, clock=clock, observer=plan.observer, mark=mark, keep=False, policy=plan.policy)]
         held.callback(judges[0].close)
         await judges[0].swap(number)
@@ -120,7 +126,8 @@ async def _judges(plan: Plan, folder: Path, store: AlertStore, route: Route, clo
     judges, problems, ticks = [], [], False
     for at, folders, kept, way in stores:
         manifest, found = await accepted(folders, plan.options, plan.references, Generations(at / "generations"))
-        judges.append(Judge(Shard(0, 1, at), kept, route=way, clock=clock, observer=plan.observer, mark=mark, policy=plan.policy))
+        shard = Shard(0, 1, at, scores=() if judges else plan.scores)
+        judges.append(Judge(shard, kept, route=way, clock=clock, observer=plan.observer, mark=mark, policy=plan.policy))
         held.callback(judges[-1].close)
         if not manifest.modules:
             raise found[0] if found else Problem("replay.analyzers", "there are no analyzers", where=", ".join(map(str, folders)))
@@ -165,8 +172,9 @@ def _wanted(rows: Iterator[Row], plan: Plan, counted: Counted) -> Iterator[Row]:
 class _Telling:
     """Hands on what the judge's desk has committed."""
 
-    def __init__(self, judge: Judge, heard: Callable[[StoredAlert], None], alerts: Counter[str]) -> None:
-        self._judge, self._heard, self._alerts = judge, heard, alerts
+    def __init__(self, judge: Judge, heard: Callable[[StoredAlert], None], alerts: Counter[str],
+                 drawn: Callable[[OutboxRow], None] | None) -> None:  # fmt: skip
+        self._judge, self._heard, self._alerts, self._drawn = judge, heard, alerts, drawn
         self._seen, self._next = 0, 0.0
 
     async def some(self) -> None:
@@ -182,4 +190,13 @@ class _Telling:
                 self._alerts[one.analyzer] += 1
                 self._heard(one)
             self._seen = page[-1].seq
+        if self._drawn is not None:
+            await self._scores(self._drawn)
         self._next = time.monotonic() + _TELL
+
+    async def _scores(self, drawn: Callable[[OutboxRow], None]) -> None:
+        within, scores = self._judge.within, self._judge.store.scores
+        while rows := await within(scores.due, _DRAWN, 1 << 62, _PAGE):
+            for one in rows:
+                drawn(one)
+            await within(scores.settle, _DRAWN, [one.seq for one in rows])

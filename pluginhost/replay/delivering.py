@@ -24,13 +24,14 @@ _LOOK = 0.1
 
 
 class Way(msgspec.Struct, frozen=True):
-    """One output: what it sends by, and the alerts it wants: of these analyzers (none: any) that pass `when` (None: all)."""
+    """One output: what it sends by, and the alerts it wants: of these analyzers (none: any) that pass `when` (None: all); or `scores`."""
 
     name: str
     batch: int
     send: Callable[[Sequence[OutboxRow]], Awaitable[Verdicts]]
     analyzers: tuple[str, ...] = ()
     when: Test | None = None
+    scores: bool = False
 
 
 def route_to(ways: Sequence[Way]) -> Route:
@@ -38,8 +39,8 @@ def route_to(ways: Sequence[Way]) -> Route:
 
     def route(finding: Finding, document: Mapping[str, Any]) -> list[str]:
         view = Document(document)
-        return [way.name for way in ways
-                if (not way.analyzers or finding.analyzer in way.analyzers) and (way.when is None or way.when(view))]  # fmt: skip
+        return [way.name for way in ways if not way.scores
+                and (not way.analyzers or finding.analyzer in way.analyzers) and (way.when is None or way.when(view))]  # fmt: skip
 
     return route
 
@@ -48,18 +49,18 @@ async def deliver(store: AlertStore, within: Callable[..., Awaitable[Any]], ways
                   grace: float) -> dict[str, str]:  # fmt: skip
     """What is still to be delivered by which output, and why, in words; nothing where all went out within `grace` seconds."""
     await within(store.awaken, clock())
-    made = [Delivery(way.name, store, Counts(*delivery.COUNTS), batch=way.batch, send=way.send, within=within, clock=clock, rng=rng)
-            for way in ways]  # fmt: skip
+    made = [Delivery(way.name, store.scores if way.scores else store, Counts(*delivery.COUNTS), batch=way.batch, send=way.send,
+                     within=within, clock=clock, rng=rng, what="scores" if way.scores else "alerts") for way in ways]  # fmt: skip
     until = asyncio.get_running_loop().time() + grace
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(one.run(), name=f"output-{one.name}") for one in made]
         while True:
-            waiting = await within(store.waiting)
-            left = [one for one in made if one.name in waiting]
+            waiting = {"alerts": await within(store.waiting), "scores": await within(store.scores.waiting)}
+            left = [one for one in made if one.name in waiting[one.what]]
             if all(one.trouble for one in left) or asyncio.get_running_loop().time() >= until:
                 break
             await asyncio.sleep(_LOOK)
         await asyncio.gather(*(one.finish(max(until - asyncio.get_running_loop().time(), 1.0)) for one in made))
         for task in running:
             task.cancel()
-    return {one.name: f"{waiting[one.name][0]} alerts wait: {one.trouble or 'it takes too long'}" for one in left}
+    return {one.name: f"{waiting[one.what][one.name][0]} {one.what} wait: {one.trouble or 'it takes too long'}" for one in left}

@@ -41,7 +41,8 @@ _PAGE = 500
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be judged by what. `source` opens the source for a window; `by_hand` says that the task's own state is left alone."""
+    """What is to be judged by what. `source` opens the source for a window; `by_hand` says that the task's own state is left alone;
+    `scores` are globs: whose scores are wanted."""
 
     source: Callable[[Window], Source]
     window: Window
@@ -55,6 +56,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     time_field: str
     keep: Keep
     keep_alerts: int
+    scores: tuple[str, ...] = ()
 
 
 class Detected(msgspec.Struct):
@@ -127,7 +129,7 @@ async def _judge(order: Order, task: Task, aside: Path, made: Detected, route: R
     manifest, made.problems = await accepted(order.folders, order.options, order.references, generations)
     if not manifest.modules:
         raise made.problems[0] if made.problems else Problem("replay.analyzers", "there are no analyzers")
-    shard = TaskShard(folder)
+    shard = TaskShard(folder, order.scores)
     held.callback(shard.close)
     store = AlertStore(task.folder / "alerts.db", clock=clock, keep=order.keep)
     judge = Judge(shard, store, route=route, clock=clock, observer=order.observer, mark={"task": task.name},

@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -19,7 +19,7 @@ from ..engine import desk
 from ..engine.committer import Committer
 from ..engine.desk import Desk, Route
 from ..engine.generations import Generations, Manifest
-from ..engine.items import Failure, Finding
+from ..engine.items import Failure, Finding, Point
 from ..engine.link import Part
 from ..engine.references import File
 from ..engine.reload import Checker, Reloader
@@ -32,6 +32,7 @@ from ..store.row import Row
 
 __all__ = ["Judge", "Mark", "accepted"]
 
+Found = TypeVar("Found", Finding, Point)
 Mark = Mapping[str, Any]
 """What every alert's document says of the replay that made it, under `pluginhost`."""
 
@@ -100,9 +101,9 @@ class Judge:
             report = self.shard.feed([Part(row, row.count) for row in rows])
             for failure in report.failures:
                 self._complain(failure)
-            if report.findings or report.chained or report.tables:
-                findings = [self._marked(one) for one in report.findings]
-                await self._desk.report(0, msgspec.structs.replace(report, findings=findings, failures=[]))
+            if report.findings or report.chained or report.tables or report.scores:
+                findings, scores = [self._marked(one) for one in report.findings], [self._marked(one) for one in report.scores]
+                await self._desk.report(0, msgspec.structs.replace(report, findings=findings, scores=scores, failures=[]))
             rows, self._made = self._made, []
             for row in rows:
                 row.arrival = self.arrival
@@ -118,12 +119,12 @@ class Judge:
         if len(self.failures) < _TOLD:
             self.failures.setdefault(failure.analyzer, failure)
 
-    def _marked(self, finding: Finding) -> Finding:
+    def _marked(self, found: Found) -> Found:
         if self._mark is None:
-            return finding
-        document = msgspec.json.decode(finding.document)
+            return found
+        document = msgspec.json.decode(found.document)
         document["pluginhost"] |= self._mark
-        return msgspec.structs.replace(finding, document=msgspec.json.encode(document))
+        return msgspec.structs.replace(found, document=msgspec.json.encode(document))
 
     async def settle(self) -> None:
         """Returns when everything that was found is committed."""

@@ -26,6 +26,7 @@ class Kind(NamedTuple):
 
 
 _DAY, _HOUR = Duration.of("1d").ns, Duration.of("1h").ns
+_SUMMED = Duration.of("90s").ns  # a minute is over ten seconds after its end, with the next record
 
 KINDS: dict[str, Kind] = {
     # logins
@@ -36,7 +37,8 @@ KINDS: dict[str, Kind] = {
     "atypical_country": Kind("a login from a country where the user was not for a month", ("new_country",)),
     "anonymous_ip": Kind("a login through an anonymising network", ("anonymous_ip",)),
     "bruteforce": Kind("one address guesses the password of a user", ("login_bruteforce", "account_guessing")),
-    "guessed_password": Kind("a login after many failures", ("success_after_failures",)),
+    "guessed_password": Kind("a login of a user after many failures of his", ("success_after_failures",)),
+    "guessed_login": Kind("a login from an address after many failures from there", ("success_of_guesser",)),
     "password_spraying": Kind("one address tries a password with many users", ("password_spraying",)),
     "distributed_guessing": Kind("many addresses guess the password of one user", ("distributed_guessing", "account_guessing")),
     "mfa_fatigue": Kind("a user is asked for the second factor again and again", ("mfa_fatigue",)),
@@ -47,11 +49,11 @@ KINDS: dict[str, Kind] = {
     "journey": Kind("a user's own login on a journey to a new country"),
     "own_new_device": Kind("a user's own login from a device of another kind"),
     # waf
-    "waf_action": Kind("far more blocked requests than usual within a minute", ("waf",), named=False),
-    "waf_source": Kind("far more requests of unknown source within a minute", ("waf",), named=False),
-    "waf_status": Kind("far more error statuses within a minute", ("waf",), named=False),
-    "waf_country": Kind("far more requests from unusual countries within a minute", ("waf",), named=False),
-    "waf_method": Kind("far more of an uncommon method within a minute", ("waf",), named=False),
+    "waf_action": Kind("far more blocked requests than usual within a minute", ("waf",), _SUMMED, named=False),
+    "waf_source": Kind("far more requests of unknown source within a minute", ("waf",), _SUMMED, named=False),
+    "waf_status": Kind("far more error statuses within a minute", ("waf",), _SUMMED, named=False),
+    "waf_country": Kind("far more requests from unusual countries within a minute", ("waf",), _SUMMED, named=False),
+    "waf_method": Kind("far more of an uncommon method within a minute", ("waf",), _SUMMED, named=False),
     # hosts
     "ssh_bruteforce": Kind("one address guesses passwords by SSH", ("ssh_bruteforce",)),
     "lateral_ssh": Kind("somebody goes by SSH from host to host", ("lateral_ssh",)),
@@ -68,6 +70,7 @@ KINDS: dict[str, Kind] = {
     "promiscuous_interface": Kind("a network interface listens to everything", ("promiscuous_interface",)),
     "audit_tampering": Kind("the audit log is switched off", ("audit_tampering",)),
     "host_silent": Kind("a host is heard no more for 20 minutes or longer", ("host_silent", "heartbeat_missing"), _HOUR),
+    "disk_filling": Kind("a disk fills up within hours", ("disk_filling",)),
     "disk_full": Kind("a disk is fuller than 90 %", ("disk_full",)),
     # web
     "scanner": Kind("one client asks for much that is not there", ("web_scanner",)),

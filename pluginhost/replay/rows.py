@@ -149,7 +149,7 @@ def ticking(rows: Iterable[Row], lateness: int, *, began: int = 0, end: int | No
     absurd time, must not cost a year of seconds. Behind the last row time is complete up to its arrival, or on to `end` (ns) if that is
     given; `began` is where it began.
     """
-    marks, clock = Watermarks(lateness), began
+    marks, clock = Watermarks(lateness, heard=began > 0), began
     for row in rows:
         yield from _passed(marks, clock or row.arrival, row.arrival)
         clock = row.arrival

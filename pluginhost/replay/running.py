@@ -47,16 +47,20 @@ def grouped(rows: Iterable[Row], span: int = GROUP) -> Iterator[list[Row]]:
 
 @contextlib.asynccontextmanager
 async def working(judges: Sequence[Judge]) -> AsyncIterator[None]:
-    """The judges' desks commit while this lasts; in the end all that was found is committed, unless something failed."""
-    async with asyncio.TaskGroup() as tasks:
-        desks = [tasks.create_task(one.run(), name="desk") for one in judges]
-        try:
-            yield
-            for one in judges:
-                await one.settle()
-        finally:
-            for task in desks:
-                task.cancel()
+    """The judges' desks commit while this lasts; in the end all that was found is committed, unless something failed. That is raised as
+    it is: a `Problem` of a source is the operator's."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            desks = [tasks.create_task(one.run(), name="desk") for one in judges]
+            try:
+                yield
+                for one in judges:
+                    await one.settle()
+            finally:
+                for task in desks:
+                    task.cancel()
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from None
 
 
 async def judged(groups: Iterable[Sequence[Row]], judges: Sequence[Judge], passed: Passed, *, stopping: Callable[[], bool],

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from math import inf
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,6 +22,7 @@ from .kinds import KINDS
 __all__ = ["Found", "Row", "Truth", "findings", "score"]
 
 _MS = 10**6
+_FOREVER = 1 << 63
 _NAMES = ("user.name", "user.target.name", "user.effective.name", "source.ip", "host.name")
 _RELATED = ("related.user", "related.ip", "related.hosts")
 _SCORES = ("pluginhost.score", "pluginhost.score.value", "event.risk_score")
@@ -128,24 +131,33 @@ def _get(document: Any, field: str) -> Any:
     return document
 
 
-def score(truth: Truth, given: Iterable[Found], records: int, analyzers: Collection[str]) -> list[Row]:
-    """A row for each of the `analyzers`, in their order; `records` is how many there were, labelled or not."""
+def score(truth: Truth, given: Iterable[Found], records: int, analyzers: Collection[str], *, since: int = 0, until: int = _FOREVER,
+          told: Mapping[str, float] = MappingProxyType({})) -> list[Row]:  # fmt: skip
+    """A row for each of the `analyzers`, in their order; `records` is how many there were, labelled or not.
+
+    Incidents that begin before `since` (ns) need not be found: analyzers are learning. `until` is when the stream ends; what is found
+    behind it and belongs to no incident came of the end and does not count. From an analyzer in `told` only findings of that score or
+    more are alerts, those below it are for the ranking.
+    """
     mine: defaultdict[str, list[Found]] = defaultdict(list)
     for one in given:
-        mine[one.analyzer].append(one)
-    return [_row(truth, name, mine[name], records) for name in analyzers]
+        if one.time <= until or truth.of(one):
+            mine[one.analyzer].append(one)
+    return [_row(truth, name, mine[name], records, since, told.get(name, -inf)) for name in analyzers]
 
 
-def _row(truth: Truth, analyzer: str, given: list[Found], records: int) -> Row:
-    wanted = {one.number for one in truth.incidents.values() if any(analyzer in KINDS[kind].analyzers for kind in one.kinds)}
+def _row(truth: Truth, analyzer: str, given: list[Found], records: int, since: int, least: float) -> Row:
+    wanted = {one.number for one in truth.incidents.values()
+              if one.first >= since and any(analyzer in KINDS[kind].analyzers for kind in one.kinds)}  # fmt: skip
+    alerts = [one for one in given if one.score >= least]
     caught: set[int] = set()
     false: Counter[str] = Counter()
-    for one in given:
+    for one in alerts:
         belongs = truth.of(one)
         caught |= wanted & {incident.number for incident in belongs}
         if not any(incident.attack for incident in belongs):
             false[next((kind for incident in belongs for kind in sorted(incident.kinds)), "")] += 1
-    return Row(analyzer, len(wanted), len(caught), len(given), false, records, _average_precision(truth, wanted, given))
+    return Row(analyzer, len(wanted), len(caught), len(alerts), false, records, _average_precision(truth, wanted, given))
 
 
 def _average_precision(truth: Truth, wanted: set[int], given: list[Found]) -> float | None:

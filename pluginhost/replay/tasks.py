@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -108,8 +109,8 @@ def tasks(data: Path) -> list[str]:
 class TaskShard(Shard):
     """A worker's shard that keeps, beside its state, the time `reached` (ns) before which everything is in that state."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(0, 1, folder)
+    def __init__(self, folder: Path, scores: Sequence[str] = ()) -> None:
+        super().__init__(0, 1, folder, scores=scores)
         found = self._store.meta("reached")
         self.reached = found if isinstance(found, int) else 0
 

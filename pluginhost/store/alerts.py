@@ -2,7 +2,7 @@
 
 What one commit brings is durable as a whole, and an alert that is known already brings nothing with it: a hand-over may be
 repeated after a crash. An outbox row lives from the alert's commit until its output settles it, as delivered or dead.
-What a `turn` does beside goes into the same transaction.
+What a `turn` does beside, to risks and scores, goes into the same transaction.
 Everything in it is bounded (`Keep`, and a `Buffer` for each output); what pushes back is told by `full`, not enforced here.
 """
 
@@ -15,10 +15,11 @@ from pathlib import Path
 
 import msgspec
 
-from .archive import MIGRATIONS, Archive, DeadLetter, LetterTotals, StoredAlert, Summary
+from .archive import MIGRATIONS, Archive, DeadLetter, LetterTotals, OutboxRow, StoredAlert, Summary
 from .bounds import Buffer, Keep
 from .database import Database
 from .letters import Letter, bury, expire
+from .scores import Scores
 
 __all__ = ["AlertStore", "Archive", "Buffer", "Commit", "DeadLetter", "Keep", "Letter", "LetterTotals", "NewAlert", "OutboxRow",
            "Stored", "StoredAlert", "Summary"]  # fmt: skip
@@ -66,18 +67,6 @@ class Stored(msgspec.Struct, frozen=True):
     overflowed: dict[str, int] = {}
 
 
-class OutboxRow(msgspec.Struct, frozen=True):
-    """One alert to deliver. `attempts` counts those that were settled as to be tried again."""
-
-    seq: int
-    id: str
-    time: int
-    severity: str
-    analyzer: str
-    document: bytes
-    attempts: int
-
-
 class AlertStore(Archive):
     """The database in `path`, made if it is not there. `clock` gives ns, for when something was stored; `buffers` is by output."""
 
@@ -86,6 +75,7 @@ class AlertStore(Archive):
     ) -> None:  # fmt: skip
         super().__init__(Database(path, MIGRATIONS))
         self._clock, self.keep, self._buffers = clock, keep, buffers or {}
+        self.scores = Scores(self._database, clock=clock, keep=keep, buffers=self._buffers)
 
     @staticmethod
     def readonly(path: Path) -> Archive:
@@ -123,7 +113,7 @@ class AlertStore(Archive):
         return {name for name, room in self._room().items() if room < self._buffers[name].max_bytes / 10}
 
     def turn(self) -> AbstractContextManager[None]:
-        """What is done inside, the risks' changes and one `commit` at its end, is durable as a whole, or nothing of it is."""
+        """What is done inside, changes of risks and scores and one `commit` at its end, is durable as a whole, or nothing of it is."""
         return self._database.part()
 
     def commit(self, commit: Commit) -> Stored:
@@ -182,6 +172,7 @@ class AlertStore(Archive):
         """Makes everything that waits due by `now`: the clock it was put off by may have been another."""
         with self._database.transaction():
             self._database.run("UPDATE outbox SET due = ? WHERE due > ?", now, now)
+            self.scores.awaken(now)
 
     def due(self, output: str, now: int, limit: int) -> tuple[OutboxRow, ...]:
         """What `output` is to deliver by `now` (ns), in the order it was stored: `limit` alerts, or about `_AT_ONCE` bytes of them."""
@@ -255,7 +246,7 @@ class AlertStore(Archive):
             gone += self._idle("touched < ?", now - keep.groups_age.ns, limit)
             more = self._database.rows("SELECT COUNT(*) FROM groups")[0][0] - keep.groups
             gone += self._idle("touched > ?", -1, min(limit, more))
-            gone += self.risks.expire(now, limit)
+            gone += self.risks.expire(now, limit) + self.scores.trim(limit)
             return gone + expire(self._database, now - keep.dead_letters_age.ns, limit)
 
     def _size(self) -> int:

@@ -13,7 +13,7 @@ from ..problem import Problem
 from .database import Database
 from .risks import Risks
 
-__all__ = ["MIGRATIONS", "Archive", "DeadLetter", "LetterTotals", "StoredAlert", "Summary"]
+__all__ = ["MIGRATIONS", "Archive", "DeadLetter", "LetterTotals", "OutboxRow", "StoredAlert", "Summary"]
 
 MIGRATIONS = (
     """
@@ -67,6 +67,23 @@ MIGRATIONS = (
     CREATE TABLE risk_overrides (kind TEXT NOT NULL, name TEXT NOT NULL, level TEXT NOT NULL, until INTEGER NOT NULL, at INTEGER NOT NULL,
                                  author TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE scores (seq INTEGER PRIMARY KEY AUTOINCREMENT, output TEXT NOT NULL, id TEXT NOT NULL, time INTEGER NOT NULL,
+                         created INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL, analyzer TEXT NOT NULL,
+                         document BLOB NOT NULL);
+    CREATE INDEX scores_by_output ON scores (output, seq);
+    CREATE INDEX scores_by_due ON scores (output, due);
+    CREATE TABLE scores_waiting (output TEXT PRIMARY KEY, held INTEGER NOT NULL, bytes INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TRIGGER scores_in AFTER INSERT ON scores BEGIN
+        INSERT INTO scores_waiting VALUES (NEW.output, 1, LENGTH(NEW.document))
+        ON CONFLICT (output) DO UPDATE SET held = held + 1, bytes = bytes + excluded.bytes;
+    END;
+    CREATE TRIGGER scores_out AFTER DELETE ON scores BEGIN
+        UPDATE scores_waiting SET held = held - 1, bytes = bytes - LENGTH(OLD.document) WHERE output = OLD.output;
+    END;
+    CREATE TABLE score_minutes (minute INTEGER NOT NULL, analyzer TEXT NOT NULL, held INTEGER NOT NULL,
+                                PRIMARY KEY (minute, analyzer)) WITHOUT ROWID;
+    """,
 )
 
 _COLUMNS = "seq, id, time, created, severity, analyzer, fingerprint, sequence, status, headline, document, suppressed"
@@ -102,6 +119,18 @@ class Summary(msgspec.Struct, frozen=True):
     severity: str
     count: int
     last: int
+
+
+class OutboxRow(msgspec.Struct, frozen=True):
+    """One alert to deliver, or one score, which has no severity. `attempts` counts those that were settled as to be tried again."""
+
+    seq: int
+    id: str
+    time: int
+    severity: str
+    analyzer: str
+    document: bytes
+    attempts: int
 
 
 class DeadLetter(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from functools import partial
 from random import Random
 
 import pytest
@@ -41,6 +42,7 @@ ROWS = st.one_of(
 )  # fmt: skip
 JOURNALS = st.lists(ROWS, min_size=1, max_size=10)
 CASES = 84
+long = partial(pytest.param, marks=pytest.mark.long)  # each has siblings that are everyday tests
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +151,7 @@ def same(one, other, but=()):
     assert one.ids() == other.ids()
 
 
-@pytest.mark.parametrize(("live", "replayed"), [(1, 2), (1, 4), (2, 1), (4, 1)])
+@pytest.mark.parametrize(("live", "replayed"), [long(1, 2), (1, 4), (2, 1), long(4, 1)])
 @settings(max_examples=CASES, deadline=None)
 @given(drawn=JOURNALS)
 def test_any_number_of_shards(players, live, replayed, drawn):
@@ -159,7 +161,7 @@ def test_any_number_of_shards(players, live, replayed, drawn):
     assert again.failed == told.failed
 
 
-@pytest.mark.parametrize("shards", [1, 4])
+@pytest.mark.parametrize("shards", [long(1), 4])
 @settings(max_examples=CASES, deadline=None)
 @given(drawn=JOURNALS, one=st.integers(1, 5), other=st.integers(1, 20))
 def test_any_batch_size(players, shards, drawn, one, other):
@@ -169,7 +171,7 @@ def test_any_batch_size(players, shards, drawn, one, other):
     assert again.failed == told.failed
 
 
-@pytest.mark.parametrize("shards", [1, 2])
+@pytest.mark.parametrize("shards", [1, long(2)])
 @settings(max_examples=CASES, deadline=None)
 @given(drawn=JOURNALS)
 def test_the_plain_way_finds_what_the_written_one_finds(made, players, shards, drawn):
@@ -186,7 +188,7 @@ def test_the_plain_way_finds_what_the_written_one_finds(made, players, shards, d
 MARKS = st.lists(st.tuples(st.integers(1, 16), st.booleans()), min_size=2, max_size=8)
 
 
-@pytest.mark.parametrize(("live", "replayed"), [(1, 1), (2, 2), (4, 4), (1, 4)])
+@pytest.mark.parametrize(("live", "replayed"), [long(1, 1), (2, 2), long(4, 4), (1, 4)])
 @settings(max_examples=CASES, deadline=None)
 @given(drawn=JOURNALS, batch=st.integers(1, 4), marks=MARKS, behind=st.sampled_from((0, 0, 3)), pace=st.sampled_from((3, 10, 100)))
 def test_checkpoints_and_crashes_anywhere(players, live, replayed, drawn, batch, marks, behind, pace):

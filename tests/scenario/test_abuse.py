@@ -202,7 +202,7 @@ def many_files():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_good_client_is_served_whatever_others_do_and_memory_comes_back(attacked):
     one, doors = attacked

@@ -94,6 +94,7 @@ class Cluster:
 
     def __init__(self, records):
         self.records, self.slow, self.pages, self.most = records, 0.0, 0, 1 << 30
+        self.refuses = "-"  # the beginning of the paths at which it does
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -101,8 +102,10 @@ class Cluster:
 
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
-                answer = json.dumps(outer.answer(self.path, body)).encode()
-                self.send_response(200)
+                refused = self.path.startswith(outer.refuses)
+                refusal = {"error": {"type": "parsing_exception", "reason": "no such thing"}, "status": 400}
+                answer = json.dumps(refusal if refused else outer.answer(self.path.partition("?")[0], body)).encode()
+                self.send_response(400 if refused else 200)
                 for name, value in {"X-Elastic-Product": "Elasticsearch", "Content-Type": "application/json",
                                     "Content-Length": str(len(answer))}.items():  # fmt: skip
                     self.send_header(name, value)
@@ -136,7 +139,7 @@ class Cluster:
         return {"pit_id": "p", "timed_out": False, "_shards": {"failed": 0}, "hits": {"hits": hits}}
 
     def _fitting(self, query):
-        bounds = query["bool"]["filter"][0]["range"]["@timestamp"]
+        bounds = query["bool"]["filter"][0].get("range", {"@timestamp": {}})["@timestamp"]
         return [{"_index": "logs", "_id": str(record["n"]), "_source": record, "sort": [record["@timestamp"], record["n"]]}
                 for record in self.records if bounds.get("gte", "") <= record["@timestamp"] < bounds.get("lt", "~")]  # fmt: skip
 
@@ -177,7 +180,8 @@ def told(folder):
 
 
 def expected(count):
-    return sorted(f"u{user} {seen}" for user in range(10) for seen in range(7, count // 10 + 1, 7))
+    """The headlines of the first so many records."""
+    return sorted(f"u{user} {seen}" for user in range(10) for seen in range(7, (count + 9 - user) // 10 + 1, 7))
 
 
 class TestDetect:
@@ -198,7 +202,36 @@ class TestDetect:
         listed = pluginhost(place, "detect", "--list").stdout.splitlines()
         assert sum(int(line.split(" records")[0].rsplit(maxsplit=1)[1].replace(",", "")) for line in listed) == 400
         assert all(line.rstrip().endswith("done") for line in listed)
-        assert len(pluginhost(place, "detect", "--task", "t", "--alerts").stdout.splitlines()) == 50
+        kept = [json.loads(line) for line in pluginhost(place, "alerts", "list", "--task", "t", "--json", "-n", "1000").stdout.splitlines()]
+        assert sorted(one["message"] for one in kept if one["rule"]["id"] == "seventh") == expected(400)
+        assert {one["pluginhost"]["task"] for one in kept} == {"t"}
+        assert pluginhost(place, "alerts", "list").stderr.startswith("alerts of their own have: 1 task (--task t)\n")
+
+    def test_it_stays_and_runs_every_so_often_also_after_a_run_that_failed(self, place):
+        start = time.time_ns() // SECOND * SECOND - 120 * SECOND
+        made = [{"@timestamp": iso(start + n * SECOND, 9), "user": {"name": f"u{n % 10}"}, "n": n} for n in range(200)]
+        cluster = Cluster(made)
+        asked = ["detect", "--task", "t", "--index", "logs", "--url", cluster.url, "--begin", "1h", "--lag", "1s", "--every", "1s"]
+        with (place / "err").open("wb") as err:
+            child = subprocess.Popen([sys.executable, "-m", "pluginhost", *asked], cwd=place, stdout=subprocess.DEVNULL, stderr=err)
+        try:
+            until(lambda: (place / "err").read_text().count(" records, ") >= 1, 30)
+            cluster.refuses = "/"
+            until(lambda: "replay.search: the cluster refuses: 400" in (place / "err").read_text(), 30)
+            cluster.refuses = "-"
+            before = (place / "err").read_text().count(" records, ")
+            until(lambda: (place / "err").read_text().count(" records, ") > before, 30)
+            child.send_signal(signal.SIGINT)
+            assert child.wait(20) == 0
+        finally:
+            child.kill()
+            cluster.close()
+        assert "Traceback" not in (place / "err").read_text()
+        runs = [line for line in pluginhost(place, "detect", "--list").stdout.splitlines() if line.rstrip().endswith("done")]
+        assert len(runs) >= 2
+        judged = sum(int(line.split(" records")[0].rsplit(maxsplit=1)[1]) for line in runs)
+        assert 110 <= judged < 200
+        assert told(place) == expected(judged)
 
     def test_by_hand_the_state_of_the_task_is_left_alone(self, place):
         start = time.time_ns() // SECOND * SECOND - 7200 * SECOND
@@ -211,6 +244,16 @@ class TestDetect:
         cluster.close()
         assert told(place) == expected(400)  # those that were known are not told again
         assert "by hand" in pluginhost(place, "detect", "--list", "--task", "t").stdout.splitlines()[1]
+
+    @pytest.mark.parametrize("command", [("backtest", "--from", "elasticsearch"), ("detect", "--task", "t")])
+    def test_a_cluster_that_refuses_is_told_without_a_traceback(self, place, command):
+        cluster = Cluster(records(30, time.time_ns() - 600 * SECOND))
+        cluster.refuses = "/logs/_pit"  # when the judges are at work already
+        done = pluginhost(place, *command, "--index", "logs", "--url", cluster.url)
+        cluster.close()
+        assert done.returncode == 2
+        assert done.stderr.startswith("replay.search: the cluster refuses: 400 parsing_exception: no such thing\n")
+        assert "Traceback" not in done.stderr
 
     def test_killed_in_the_middle_it_loses_nothing_and_tells_nothing_twice(self, place):
         start = time.time_ns() // SECOND * SECOND - 72_000 * SECOND

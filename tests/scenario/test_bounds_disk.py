@@ -95,7 +95,7 @@ def test_on_a_disk_that_others_filled_deliveries_are_finished_and_doors_push_bac
         receiver.stop()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_journal_that_fills_the_disk_itself_makes_room_again_by_itself(sidecar, small_disk):
     one = sidecar(ballast="4MiB")
     small_disk(one, 24)

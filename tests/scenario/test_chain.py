@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from pytest_httpserver import HTTPServer
 from sidecars import Sender, until
 from werkzeug import Response
+
+from pluginhost import shipped_analyzers
 
 FAILED = "Nov 21 10:00:00 web1 sshd[42]: Failed password for root from 203.0.113.9 port 50000 ssh2"
 FLAGGED = '''
@@ -29,11 +32,22 @@ def recording():
         yield server
 
 
-def test_flagged_records_come_back_over_forward_and_http(sidecar, recording):
+@pytest.fixture
+def shipped(tmp_path):
+    """The folder with the two of the shipped analyzers that are looked at here: before all of them are tried, seconds pass."""
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    for name in ("_*", "ssh_bruteforce", "web_signatures"):
+        for file in shipped_analyzers().glob(f"{name}.py"):
+            shutil.copy(file, folder)
+    return str(folder)
+
+
+def test_flagged_records_come_back_over_forward_and_http(sidecar, recording, shipped):
     two = sidecar("two", hostname="two", loop_tag="returned")
     (two.analyzers / "came_back.py").write_text(FLAGGED)
     two.start()
-    one = sidecar("one", hostname="one", analyzers=["shipped"], outputs=[
+    one = sidecar("one", hostname="one", analyzers=[shipped], outputs=[
         {"type": "forward", "servers": [f"127.0.0.1:{two.forward}"]},
         {"type": "http", "url": recording.url_for("/in"), "what": "record"},
         {"type": "http", "name": "never", "url": recording.url_for("/in"), "when": "event.severity:>73"},
@@ -58,8 +72,8 @@ def test_flagged_records_come_back_over_forward_and_http(sidecar, recording):
     assert counts["output.never"]["delivered"] == counts["output.file"]["delivered"] == 0
 
 
-def test_what_we_sent_is_refused_when_it_comes_in_again(sidecar):
-    one = sidecar(hostname="one", analyzers=["shipped"]).start()
+def test_what_we_sent_is_refused_when_it_comes_in_again(sidecar, shipped):
+    one = sidecar(hostname="one", analyzers=[shipped]).start()
     sender = Sender(one.forward, "flagged.high.ssh_bruteforce")
     sender.send([{"message": FAILED}] * 12)
     sender.tag = "auth.sshd"
@@ -74,8 +88,8 @@ def test_what_we_sent_is_refused_when_it_comes_in_again(sidecar):
     assert len(one.alerts()) == 1
 
 
-def test_a_file_output_gets_what_its_query_wants(sidecar):
-    one = sidecar(analyzers=["shipped"], outputs=[
+def test_a_file_output_gets_what_its_query_wants(sidecar, shipped):
+    one = sidecar(analyzers=[shipped], outputs=[
         {"type": "file", "path": "high.ndjson", "when": "log.level:high AND source.ip:203.0.113.0\\/24"},
         {"type": "file", "name": "all", "path": "all.ndjson"},
     ])  # fmt: skip

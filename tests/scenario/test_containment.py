@@ -76,6 +76,7 @@ def test_a_worker_killed_again_while_it_starts_blames_no_analyzer(sidecar):
     assert one.ask("dead_letters") == []
 
 
+@pytest.mark.long
 def test_workers_that_somebody_kills_are_no_analyzers_fault(sidecar):
     """At another record each time, and more often than an analyzer may end its worker."""
     one = sidecar(budget="0")

@@ -35,6 +35,7 @@ def sidecar_of(demo: subprocess.Popen[str]) -> int:
 FAMILIES = ("logins", "geoprofile", "web", "WAF", "hosts and accounts", "risk", "anomalies")
 
 
+@pytest.mark.slow
 def test_everything_is_found_nothing_is_left_behind_and_what_is_kept_can_be_looked_at(tmp_path):
     demo = start(tmp_path, "--rate", "0", "--keep", "kept")
     out, err = demo.communicate(timeout=100)

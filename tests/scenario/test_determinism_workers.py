@@ -169,7 +169,7 @@ def replayed(folder, run, shards):
     return stored(told.findings), told.ids(), {made_id(row) for row in rows if row.input in ("chain", "table")}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("workers", "victims"), [(2, [*["worker"] * 3, "host"] * 4), (4, [*["worker"] * 4, "host"] * 3)])
 def test_killed_workers_find_what_an_undisturbed_one_finds(sidecar, workers, victims, tmp_path):
     one = sidecar(workers=workers, lateness="1s", error_rate=1, quarantine="1s")

@@ -54,6 +54,7 @@ def counts(one, name):
     return one.status()["counts"][f"output.{name}"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["http", "forward"])
 def test_a_receiver_that_never_answers_holds_up_nobody_else(sidecar, kind):
     peer = Sink() if kind == "http" else Taker()

@@ -27,6 +27,7 @@ def every_fifth(event, seen: SlidingCount = SlidingCount("30d")):
     return Alert("low", f"{event['user']} {count} {event['seq']}") if count % 5 == 0 else None
 '''
 USERS = "abcd"
+SEEDS = int(os.environ.get("POWER_SEEDS", "2"))
 
 
 class Load(threading.Thread):
@@ -79,7 +80,8 @@ def found(one):
     return sorted(alert["headline"] for alert in one.alerts())
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("POWER_SEEDS", "2"))))
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, SEEDS))])
 def test_a_power_cut_loses_and_doubles_nothing_that_was_acknowledged(sidecar, tmp_path, seed):
     one, disk = powered(sidecar, tmp_path, journal={"segment_bytes": "64KiB"})
     one.start(*disk.before)

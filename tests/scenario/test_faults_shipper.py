@@ -10,6 +10,8 @@ import uuid
 import pytest
 from sidecars import Sender, Sidecar, until
 
+pytestmark = pytest.mark.xdist_group("shipper")
+
 COUNTER = '''
 from pluginhost import Alert, SlidingCount, analyzer
 

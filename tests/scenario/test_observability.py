@@ -22,6 +22,8 @@ from werkzeug import Response
 from pluginhost.host.exposition import METRICS
 from pluginhost.wire.v1 import ingest_pb2 as pb
 
+pytestmark = pytest.mark.xdist_group("observability")
+
 ANALYZERS = '''
 from pluginhost import Alert, SlidingCount, Timers, Unjudged, analyzer
 

@@ -118,6 +118,7 @@ def memory(pid):
         return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("Private_Clean", "Private_Dirty")))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_reloads_grow_memory_by_less_than_2_mb(sidecar):
     one = sidecar()

@@ -40,7 +40,7 @@ def test_the_wheel_holds_what_belongs_into_it_and_nothing_else(wheel):
     assert not [name for name in names if "test" in name.lower() and not name.startswith(ours)]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_the_demo_runs_from_the_wheel_in_an_empty_environment(wheel, tmp_path):
     run(sys.executable, "-m", "venv", str(tmp_path / "env"), cwd=tmp_path)

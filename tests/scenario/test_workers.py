@@ -132,6 +132,7 @@ def cut_short(one, seconds):
     one.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["stopped", "killed"])
 def test_windows_timers_and_tables_go_along_with_another_number_of_workers(sidecar, end):
     one, load = prepared(sidecar, 2)
@@ -148,6 +149,7 @@ def test_windows_timers_and_tables_go_along_with_another_number_of_workers(sidec
     assert told(one) == wanted(load, len(USERS))
 
 
+@pytest.mark.long
 def test_a_change_that_is_killed_again_and_again_loses_and_doubles_nothing(sidecar):
     one, load = prepared(sidecar, 3)
     load.start()
@@ -165,7 +167,7 @@ def test_a_change_that_is_killed_again_and_again_loses_and_doubles_nothing(sidec
     assert told(one) == wanted(load, len(USERS))
 
 
-@pytest.mark.parametrize("kills", [0, 3])
+@pytest.mark.parametrize("kills", [0, pytest.param(3, marks=pytest.mark.long)])
 def test_workers_that_did_not_stop_at_one_row_are_brought_there_first(sidecar, tmp_path, kills):
     one, load = prepared(sidecar, 3)
     assert one.stop() == 0

@@ -6,10 +6,14 @@ import asyncio
 import logging
 from typing import Any
 
+import msgspec
 import pytest
 from search_peers import NOON, RUBBISH, SAMPLE, Peer, asynchronous, call, outgoing, stored
 
+from pluginhost.alerts.document import Rule
+from pluginhost.alerts.scores import score_document
 from pluginhost.alerts.template import alerts_template, mapped_type
+from pluginhost.detect.finding import Scored
 from pluginhost.options import Duration, Size
 from pluginhost.outputs.port import DONE, Dead, Outgoing, Retry, Unavailable
 
@@ -128,6 +132,33 @@ async def test_the_template_is_put_and_maps_as_the_file_says(cluster):
     for name in ("logs-pluginhost.alerts", "pluginhost-alert-state"):
         body = stored(cluster.url, name)
         assert (body["_meta"], body["priority"]) == ({"managed_by": "pluginhost", "version": 2}, 500)
+
+
+@asynchronous
+async def test_scores_have_a_stream_of_their_own_and_a_resend_meets_the_first(cluster):
+    peer = Peer(cluster.url, "trends", cluster.product, what="scores")
+    peer.stream = "metrics-pluginhost.scores-trends"
+    rule = Rule("waf", "Unusual requests", "", "waf")
+    scored = Scored(7.25, 6.0, span=60 * 10**9, entity={"source.ip": "192.0.2.1"}, expected=2, actual=9.0, parts={"unusual_status": 9})
+    made = [(f"s{n}", score_document(rule, scored, key={"host.name": f"web{n % 2}"}, event_id=f"s{n}", time=NOON)) for n in range(4)]
+    scores = [Outgoing(n, name, NOON, "", "waf", msgspec.json.encode(document)) for n, (name, document) in enumerate(made)]
+    output = peer.output()
+    assert await output.deliver(scores[:3]) == [DONE] * 3
+    assert await output.deliver(scores[2:]) == [DONE] * 2
+    await output.close()
+    assert sorted(peer.documents()) == ["s0", "s1", "s2", "s3"]
+    one = peer.documents()["s0"]
+    assert one["data_stream"] == {"type": "metrics", "dataset": "pluginhost.scores", "namespace": "trends"}
+    assert (one["event"]["kind"], one["pluginhost"]["score"]["parts"]) == ("metric", {"unusual_status": 9})
+    asked = {"size": 0, "aggs": {"over": {
+        "date_histogram": {"field": "@timestamp", "fixed_interval": "1m"}, "aggs": {
+            "score": {"max": {"field": "pluginhost.score.value"}}, "limit": {"max": {"field": "pluginhost.score.threshold"}},
+            "part": {"sum": {"field": "pluginhost.score.parts.unusual_status"}}, "who": {"terms": {"field": "host.name"}}}}}}  # fmt: skip
+    (minute,) = call(cluster.url, "POST", f"/{peer.stream}/_search", asked)["aggregations"]["over"]["buckets"]
+    assert (minute["score"]["value"], minute["limit"]["value"], minute["part"]["value"]) == (7.25, 6.0, 36.0)
+    assert {bucket["key"]: bucket["doc_count"] for bucket in minute["who"]["buckets"]} == {"web0": 2, "web1": 2}
+    body = stored(cluster.url, "metrics-pluginhost.scores")
+    assert (body["_meta"], body["priority"]) == ({"managed_by": "pluginhost", "version": 1}, 500)
 
 
 NEWER, OLDER = {"managed_by": "pluginhost", "version": 99}, {"managed_by": "pluginhost", "version": 0}

@@ -416,7 +416,7 @@ class Made:
         self.manifests, self.bundles = manifests()
         self.ready = functools.cache(lambda source, name: ready(self.bundles[source], OPTIONS if name == "ssh_bruteforce" else {}))
 
-    def pipeline(self, units, mappings, *, shard, shards, note, skips, starved):
+    def pipeline(self, units, mappings, *, shard, shards, note, skips, starved, scores):
         key = (self.kind, shard, shards, frozenset(skips), *map(id, units))
         if key not in self._pipelines:
             self._pipelines[key] = self.kind(units, mappings, shard=shard, shards=shards, skips=skips), units  # kept: their ids must be

@@ -9,7 +9,7 @@ import time
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Literal
 
 from pluginhost.alerts.template import Product
 from pluginhost.metrics import Registry
@@ -54,15 +54,16 @@ def stored(url: str, name: str) -> Any:
 class Peer:
     """One namespace of a server: an output into it, and what it holds."""
 
-    def __init__(self, url: str, namespace: str, product: Product = "elasticsearch", **more: Any) -> None:
+    def __init__(self, url: str, namespace: str, product: Product = "elasticsearch", *, what: Literal["alerts", "scores"] = "alerts",
+                 **more: Any) -> None:  # fmt: skip
         self.url, self.namespace, self.stream, self.product = url, namespace, f"logs-pluginhost.alerts-{namespace}", product
-        self.registry, self.more, self.user = Registry(), more, ""
+        self.registry, self.more, self.user, self.what = Registry(), more, "", what
 
     def output(self, **more: Any) -> SearchOutput:
         clock = more.pop("clock", time.time_ns)
         kind = OUTPUTS[self.product]
         options = kind.Options(hosts=(self.url,), **{**self.more, **more})
-        return kind(options, Context(name="es", metrics=self.registry, clock=clock, namespace=self.namespace))
+        return kind(options, Context(name="es", metrics=self.registry, clock=clock, namespace=self.namespace, what=self.what))
 
     def count(self) -> int:
         call(self.url, "POST", f"/{self.stream}/_refresh", user=self.user)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-from pathlib import Path
 
 import msgspec
 import pytest
 import yaml
+from docs_scripts import DOCS, script, stale
 
 from pluginhost import shipped_analyzers
 from pluginhost.engine.gate import START, references, rows, ticking
@@ -21,16 +20,14 @@ from pluginhost.engine.splitter import slices
 from pluginhost.engine.state import ShardState
 from pluginhost.options import Duration
 
-DOCS = Path(__file__).parents[2] / "docs"
 DETECTORS = (DOCS / "generic-detectors.md").read_text("utf-8")
 KNOWN = mappings()
 
 
 @pytest.fixture(scope="module")
 def made():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(DOCS))
-        yield importlib.import_module("analyzers_pages")
+    with script("analyzers_pages") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +36,7 @@ def pages(made):
 
 
 def test_pages_are_up_to_date(pages):
-    stale = [file.name for file, text in pages.items() if not file.exists() or file.read_text("utf-8") != text]
-    assert stale == [], "run: python docs/analyzers_pages.py"
+    assert stale(pages) == [], "run: python docs/analyzers_pages.py"
     assert {file.name for file in (DOCS / "analyzers").glob("*.md")} == {file.name for file in pages} - {"analyzers.md"}
 
 

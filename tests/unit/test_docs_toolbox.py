@@ -7,22 +7,20 @@ import inspect
 import pkgutil
 import re
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import pytest
+from docs_scripts import DOCS, script, stale
 
 import pluginhost.detect
 from pluginhost.detect.state import State
 
-DOCS = Path(__file__).parents[2] / "docs"
 MODELS = ("average", "surprise", "seasonal", "rare", "markov", "forest", "geo")
 
 
 @pytest.fixture(scope="module")
 def toolbox():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(DOCS))
-        yield importlib.import_module("toolbox")
+    with script("toolbox") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +29,7 @@ def pages(toolbox):
 
 
 def test_page_and_plots_are_up_to_date(pages):
-    stale = [file.name for file, text in pages.items() if not file.exists() or file.read_text("utf-8") != text]
-    assert stale == [], "run: python docs/toolbox.py"
+    assert stale(pages) == [], "run: python docs/toolbox.py"
     assert {file.stem for file in (DOCS / "plots").glob("*.svg")} == {file.stem for file in pages if file.suffix == ".svg"}
 
 
@@ -60,9 +57,7 @@ def test_every_plot_is_well_formed_and_inside_its_frame(pages):
 
 
 def test_text_in_a_plot_is_escaped():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(DOCS))
-        plots = importlib.import_module("plots")
-    made = plots.svg(plots.Panel("a<b").line([(0, 1), (1, 2)]).rule(1.5, "</svg>"), x="x & y", about="<script>")
+    with script("plots") as plots:
+        made = plots.svg(plots.Panel("a<b").line([(0, 1), (1, 2)]).rule(1.5, "</svg>"), x="x & y", about="<script>")
     assert "<script>" not in made
     assert ET.fromstring(made)[0].text == "<script>"

@@ -20,6 +20,7 @@ from ..aliases import ALIASES, first, message, tops
 from ..fields import MISSING
 from ..frozen import frozen
 from ..mapping import Example, Keys, Line, Mapping, Record
+from .web import address, given, number, outcome, path, query, request, text, version
 
 __all__ = ["MAPPINGS"]
 
@@ -28,8 +29,6 @@ _Found = dict[str, Any]
 _STAMP = re.compile(r' \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "')
 _QUOTED = r'"((?:[^"\\]++|\\.)*+)"'
 _REST = re.compile(rf"{_QUOTED} (\d{{3}}) (\d{{1,18}}|-)(?: {_QUOTED} {_QUOTED})?", re.DOTALL)
-_METHOD = re.compile(r"[A-Za-z_-]{1,32}")
-_VERSION = re.compile(r"HTTP/(\d(?:\.\d)?)")
 _PLAIN_LINE = re.compile(
     r'([^ "\[\\]++) [^ "\[\\]*+ ([^ "\[\\]*+) \[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\] '
     r'"([A-Za-z_-]{1,32}+) ([^"\\]+) HTTP/([0-9](?:\.[0-9])?)" ([0-9]{3}) ([0-9]{1,18}+|-)(?: "([^"\\]*+)" "([^"\\]*+)"|\n?\Z)'
@@ -37,7 +36,6 @@ _PLAIN_LINE = re.compile(
 _ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _CONTROL = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 _HOSTS = tuple(path for path in ALIASES["host.name"] if path != "host")
-_NOTHING = (None, "", "-")
 
 
 def _line(record: Record) -> _Found | None:
@@ -50,26 +48,26 @@ def _plain_line(line: str) -> _Found | None:
     said = _PLAIN_LINE.match(line)
     if said is None:
         return None
-    client, user, method, target, version, status, size, referrer, agent = said.groups()
+    client, user, method, target, spoken, status, size, referrer, agent = said.groups()
     known = packed(client) is not None
     if not known and ":" in client:
         return None
     code = int(status)
-    path, asked, query = target.partition("?")
+    before, asked, after = target.partition("?")
     return {
         "event.outcome": "success" if code < 400 else "failure",
         "source.address": MISSING if client == "-" else client,
         "source.ip": client if known else MISSING,
         "user.name": MISSING if user == "-" or not user else user,
         "http.request.method": MISSING if method == "-" else method,
-        "http.version": version,
+        "http.version": spoken,
         "http.response.status_code": code,
         "http.response.body.bytes": MISSING if size == "-" else int(size),
         "http.request.referrer": MISSING if referrer == "-" or not referrer else referrer,
         "user_agent.original": MISSING if agent == "-" or not agent else agent,
         "url.original": MISSING if target == "-" else target,
-        "url.path": _path(target) if target == "-" or "://" in path else path,
-        "url.query": query if asked else MISSING,
+        "url.path": path(target) if target == "-" or "://" in before else before,
+        "url.query": after if asked else MISSING,
     }
 
 
@@ -84,80 +82,23 @@ def _careful_line(line: str) -> _Found | None:
     _, second, user = ident_and_user.partition(" ")
     if not client or not blank or not second:
         return None
-    request, status, size, referrer, agent = rest.groups()
-    method, target, version = _request(_plain(request))
+    quoted, status, size, referrer, agent = rest.groups()
+    method, target, spoken = request(_plain(quoted))
     return {
-        "event.outcome": _outcome(status),
-        "source.address": _given(client),
-        "source.ip": _address(client),
-        "user.name": _given(_plain(user)),
-        "http.request.method": _given(method),
-        "http.version": _version(version),
-        "http.response.status_code": _number(status),
-        "http.response.body.bytes": _number(size),
-        "http.request.referrer": _given(_plain(referrer)),
-        "user_agent.original": _given(_plain(agent)),
-        "url.original": _text(target),
-        "url.path": _path(target),
-        "url.query": _query(target),
+        "event.outcome": outcome(status),
+        "source.address": given(client),
+        "source.ip": address(client),
+        "user.name": given(_plain(user)),
+        "http.request.method": method,
+        "http.version": spoken,
+        "http.response.status_code": number(status),
+        "http.response.body.bytes": number(size),
+        "http.request.referrer": given(_plain(referrer)),
+        "user_agent.original": given(_plain(agent)),
+        "url.original": target,
+        "url.path": path(target),
+        "url.query": query(target),
     }
-
-
-# --- one value each; what is not given is MISSING outright: an alias would find the "-" that the server writes instead ---
-
-
-def _given(value: Any) -> Any:
-    return MISSING if value in _NOTHING else value
-
-
-def _text(value: Any) -> Any:
-    return value if isinstance(value, str) and value not in _NOTHING else MISSING
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, str) and len(value) <= 18 and value.isascii() and value.isdigit():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else MISSING
-
-
-def _outcome(status: Any) -> Any:
-    code = _number(status)
-    return MISSING if code is MISSING else "success" if code < 400 else "failure"
-
-
-def _address(client: Any) -> Any:
-    return client if isinstance(client, str) and packed(client) is not None else MISSING
-
-
-def _version(protocol: Any) -> Any:
-    return _given(protocol.removeprefix("HTTP/")) if isinstance(protocol, str) else MISSING
-
-
-def _path(target: Any) -> Any:
-    if not isinstance(target, str) or target in _NOTHING:
-        return MISSING
-    path = target.partition("?")[0]
-    if "://" in path:  # a proxy's request line names the whole URL
-        scheme, _, rest = path.partition("://")
-        return f"/{rest.partition('/')[2]}" if scheme.isalpha() else path
-    return path
-
-
-def _query(target: Any) -> Any:
-    if not isinstance(target, str):
-        return MISSING
-    _, asked, query = target.partition("?")
-    return query if asked else MISSING
-
-
-def _request(request: str) -> tuple[str | None, str | None, str | None]:
-    """Method, target and version; only a request that is one has them (scanners send TLS hellos, Apache logs `-`)."""
-    method, blank, rest = request.partition(" ")
-    if not blank or _METHOD.fullmatch(method) is None:
-        return None, None, None
-    target, _, version = rest.rpartition(" ")
-    found = _VERSION.fullmatch(version)
-    return (method, target, found[1]) if found and target else (method, rest, None)
 
 
 def _plain(quoted: str | None) -> str:
@@ -183,19 +124,19 @@ def _protocol(record: Record) -> Any:
 
 
 _PARSED_READ: dict[str, Callable[[Record], Any]] = {
-    "event.outcome": lambda record: _outcome(record.get("code")),
-    "source.address": lambda record: _given(_remote(record)),
-    "source.ip": lambda record: _address(_remote(record)),
-    "user.name": lambda record: _given(record.get("user")),
-    "http.request.method": lambda record: _given(record.get("method")),
-    "http.version": lambda record: _version(_protocol(record)),
-    "http.response.status_code": lambda record: _number(record.get("code")),
-    "http.response.body.bytes": lambda record: _number(record.get("size")),
-    "http.request.referrer": lambda record: _given(record.get("referer")),
-    "user_agent.original": lambda record: _given(record.get("agent")),
-    "url.original": lambda record: _text(record.get("path")),
-    "url.path": lambda record: _path(record.get("path")),
-    "url.query": lambda record: _query(record.get("path")),
+    "event.outcome": lambda record: outcome(record.get("code")),
+    "source.address": lambda record: given(_remote(record)),
+    "source.ip": lambda record: address(_remote(record)),
+    "user.name": lambda record: given(record.get("user")),
+    "http.request.method": lambda record: given(record.get("method")),
+    "http.version": lambda record: version(_protocol(record)),
+    "http.response.status_code": lambda record: number(record.get("code")),
+    "http.response.body.bytes": lambda record: number(record.get("size")),
+    "http.request.referrer": lambda record: given(record.get("referer")),
+    "user_agent.original": lambda record: given(record.get("agent")),
+    "url.original": lambda record: text(record.get("path")),
+    "url.path": lambda record: path(record.get("path")),
+    "url.query": lambda record: query(record.get("path")),
     "host.name": lambda record: first(record, "host.name", _HOSTS),
 }
 _PARSED_READS = ("remote", "host", "user", "method", "path", "protocol", "http_version", "code", "size", "referer", "agent", *tops(_HOSTS))
@@ -204,9 +145,9 @@ _PARSED_READS = ("remote", "host", "user", "method", "path", "protocol", "http_v
 # --- nginx's variables under their own names, as its JSON log formats write them ---
 
 
-def _requested(record: Record) -> tuple[str | None, str | None, str | None]:
-    request = record.get("request")
-    return _request(request) if isinstance(request, str) else (None, None, None)
+def _requested(record: Record) -> tuple[Any, Any, Any]:
+    line = record.get("request")
+    return request(line) if isinstance(line, str) else (MISSING, MISSING, MISSING)
 
 
 def _method(record: Record) -> Any:
@@ -222,19 +163,19 @@ def _server_protocol(record: Record) -> Any:
 
 
 _NGINX_READ: dict[str, Callable[[Record], Any]] = {
-    "event.outcome": lambda record: _outcome(record.get("status")),
-    "source.address": lambda record: _given(record.get("remote_addr")),
-    "source.ip": lambda record: _address(record.get("remote_addr")),
-    "user.name": lambda record: _given(record.get("remote_user")),
-    "http.request.method": lambda record: _given(_method(record)),
-    "http.version": lambda record: _version(_server_protocol(record)),
-    "http.response.status_code": lambda record: _number(record.get("status")),
-    "http.response.body.bytes": lambda record: _number(record.get("body_bytes_sent", record.get("bytes_sent"))),
-    "http.request.referrer": lambda record: _given(record.get("http_referer")),
-    "user_agent.original": lambda record: _given(record.get("http_user_agent")),
-    "url.original": lambda record: _text(_target(record)),
-    "url.path": lambda record: _path(_target(record)),
-    "url.query": lambda record: _query(_target(record)),
+    "event.outcome": lambda record: outcome(record.get("status")),
+    "source.address": lambda record: given(record.get("remote_addr")),
+    "source.ip": lambda record: address(record.get("remote_addr")),
+    "user.name": lambda record: given(record.get("remote_user")),
+    "http.request.method": lambda record: given(_method(record)),
+    "http.version": lambda record: version(_server_protocol(record)),
+    "http.response.status_code": lambda record: number(record.get("status")),
+    "http.response.body.bytes": lambda record: number(record.get("body_bytes_sent", record.get("bytes_sent"))),
+    "http.request.referrer": lambda record: given(record.get("http_referer")),
+    "user_agent.original": lambda record: given(record.get("http_user_agent")),
+    "url.original": lambda record: text(_target(record)),
+    "url.path": lambda record: path(_target(record)),
+    "url.query": lambda record: query(_target(record)),
 }
 _NGINX_READS = (
     "remote_addr", "remote_user", "request", "request_method", "request_uri", "uri", "server_protocol", "status", "body_bytes_sent",

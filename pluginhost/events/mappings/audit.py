@@ -18,7 +18,7 @@ from ..aliases import heads
 from ..fields import MISSING, lookup, text
 from ..frozen import frozen
 from ..mapping import Example, Keys, Line, Mapping, Record
-from .syslog import READS, host, split
+from .syslog import READS, filled, host, split
 
 __all__ = ["MAPPINGS"]
 
@@ -132,11 +132,11 @@ def _told(kind: str, said: _Said) -> _Found:
         group = next((value for key in ("grp", "new_group", "group") if (value := said.get(key, ""))), "")
         if "group" in known["event.type"] and "member" not in known["event.action"]:  # some name it as they name an account
             group, account = group or account, ""
-        found |= _given({"user.name": actor, "user.target.name": account, "group.name": group})
+        found |= filled({"user.name": actor, "user.target.name": account, "group.name": group})
     elif category == "process":
-        found |= _given({"user.name": actor or account, "user.effective.name": said.get("EUID", "")})
+        found |= filled({"user.name": actor or account, "user.effective.name": said.get("EUID", "")})
     else:
-        found |= _given({"user.name": account or actor})
+        found |= filled({"user.name": account or actor})
     return found | _place(said) | _process(kind, said)
 
 
@@ -144,12 +144,12 @@ def _place(said: _Said) -> _Found:
     """Where it came from, where an address is told."""
     address = said.get("addr", "")
     where = address or said.get("hostname", "")
-    found = _given({"source.address": where})
+    found = filled({"source.address": where})
     return found | ({"source.ip": where} if where and packed(where) is not None else {"source.ip": MISSING} if where else {})
 
 
 def _process(kind: str, said: _Said) -> _Found:
-    found = _given({
+    found = filled({
         "process.name": _name(said), "process.executable": said.get("exe", ""), "user.audit.id": said.get("auid", ""),
         "process.working_directory": said.get("cwd", ""), "pluginhost.audit.key": said.get("key", ""), "user.id": said.get("uid", ""),
         "service.name": said.get("unit", ""),
@@ -164,10 +164,6 @@ def _process(kind: str, said: _Said) -> _Found:
 
 def _name(said: _Said) -> str:
     return said.get("comm") or said.get("exe", "").rpartition("/")[2]
-
-
-def _given(values: _Found) -> _Found:
-    return {name: value for name, value in values.items() if value}
 
 
 # --- the shapes ---

@@ -13,12 +13,12 @@ from itertools import islice
 from typing import Any
 
 from ...wire.times import iso
-from ..address import packed
 from ..aliases import heads
 from ..fields import MISSING
 from ..frozen import frozen
 from ..mapping import Example, Line, Mapping, Record
 from .syslog import READS, host, split
+from .web import address, number
 
 __all__ = ["MAPPINGS"]
 
@@ -40,16 +40,8 @@ _ALLOWED = frozenset({"allow", "allowed", "accept", "accepted", "permit", "permi
 _DENIED = frozenset({"deny", "denied", "block", "blocked", "drop", "dropped", "reject", "rejected", "reset"})
 
 
-def _number(value: str) -> Any:
-    return int(value) if len(value) <= 18 and value.isascii() and value.isdigit() else MISSING
-
-
 def _port(value: str) -> Any:
-    return number if (number := _number(value)) is not MISSING and number <= 65535 else MISSING
-
-
-def _address(value: str) -> Any:
-    return value if packed(value) is not None else MISSING
+    return port if (port := number(value)) is not MISSING and port <= 65535 else MISSING
 
 
 def _text(value: str) -> Any:
@@ -66,22 +58,22 @@ def _direction(value: str) -> Any:
 
 def _time(value: str) -> Any:
     """ISO 8601 of ms since 1970; a date that is written out as it is."""
-    number = _number(value)
-    return value if number is MISSING or number > 253402300799999 else iso(number * 1_000_000)
+    since = number(value)
+    return value if since is MISSING or since > 253402300799999 else iso(since * 1_000_000)
 
 
 _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "src": ("source.ip", _address), "shost": ("source.domain", _text), "spt": ("source.port", _port), "smac": ("source.mac", _text),
-    "dst": ("destination.ip", _address), "dhost": ("destination.domain", _text), "dpt": ("destination.port", _port),
+    "src": ("source.ip", address), "shost": ("source.domain", _text), "spt": ("source.port", _port), "smac": ("source.mac", _text),
+    "dst": ("destination.ip", address), "dhost": ("destination.domain", _text), "dpt": ("destination.port", _port),
     "dmac": ("destination.mac", _text), "suser": ("source.user.name", _text), "duser": ("destination.user.name", _text),
     "suid": ("user.id", _text), "sntdom": ("user.domain", _text), "act": ("event.action", _text), "reason": ("event.reason", _text),
-    "rt": ("event.created", _time), "start": ("event.start", _time), "end": ("event.end", _time), "cnt": ("pluginhost.repeated", _number),
+    "rt": ("event.created", _time), "start": ("event.start", _time), "end": ("event.end", _time), "cnt": ("pluginhost.repeated", number),
     "request": ("url.original", _text), "requestMethod": ("http.request.method", _text),
     "requestClientApplication": ("user_agent.original", _text), "requestContext": ("http.request.referrer", _text),
-    "in": ("source.bytes", _number), "out": ("destination.bytes", _number), "proto": ("network.transport", _lower),
+    "in": ("source.bytes", number), "out": ("destination.bytes", number), "proto": ("network.transport", _lower),
     "app": ("network.protocol", _lower), "deviceDirection": ("network.direction", _direction), "fname": ("file.name", _text),
-    "filePath": ("file.path", _text), "fsize": ("file.size", _number), "dvchost": ("host.name", _text), "dproc": ("process.name", _text),
-    "dpid": ("process.pid", _number), "deviceProcessName": ("process.name", _text),
+    "filePath": ("file.path", _text), "fsize": ("file.size", number), "dvchost": ("host.name", _text), "dproc": ("process.name", _text),
+    "dpid": ("process.pid", number), "deviceProcessName": ("process.name", _text),
 }  # fmt: skip
 """Key of the extension → ECS name, and how its value is read."""
 
@@ -132,8 +124,8 @@ def _labelled(given: dict[str, str]) -> dict[str, str]:
 
 
 def _severity(text: str) -> Any:
-    number = _number(text)
-    return _SEVERITIES.get(text.lower(), MISSING) if number is MISSING else number
+    level = number(text)
+    return _SEVERITIES.get(text.lower(), MISSING) if level is MISSING else level
 
 
 def _users(given: dict[str, str]) -> _Found:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..fields import MISSING, lookup, values
 from ..mapping import Example, Keys, Mapping, Record
-from .kinds import Found, Read, choice, given, kind, kinds, moved
+from .kinds import OF_A_KIND, Found, Read, choice, given, kind, kinds, moved
 
 __all__ = ["MAPPINGS"]
 
@@ -136,7 +136,6 @@ _READ: dict[str, Read] = {
     "group.name": _told("GROUP_EMAIL"),
     "source.as.number": _system,
 }
-_GIVES = frozenset({"event.category", "event.type", "event.action", "event.outcome"})
 _CONSTANTS = {"event.provider": "google_workspace", "event.dataset": "google_workspace.activity"}
 
 
@@ -206,11 +205,11 @@ _DECODED = (
 MAPPINGS: tuple[Mapping, ...] = (
     Mapping(
         "google-workspace", "Google Workspace's activities: logins, administration", Keys(("events", "actor", "id")), paths=_PATHS,
-        constants=_CONSTANTS, extract=_extract, read=_READ, reads=("events", "actor", "networkInfo"), gives=_GIVES, examples=_EXAMPLES,
+        constants=_CONSTANTS, extract=_extract, read=_READ, reads=("events", "actor", "networkInfo"), gives=OF_A_KIND, examples=_EXAMPLES,
     ),
     Mapping(
         "google-workspace-decoded", "Google Workspace's activities under `json`, as Filebeat decodes them", Keys(("json",)),
         constants=_CONSTANTS, extract=lambda record: _extract(_decoded(record)), read=moved(_decoded, _PATHS, _READ), reads=("json",),
-        gives=_GIVES, examples=_DECODED,
+        gives=OF_A_KIND, examples=_DECODED,
     ),
 )  # fmt: skip

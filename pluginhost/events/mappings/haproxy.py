@@ -16,15 +16,14 @@ from ..aliases import alias, heads, message
 from ..fields import MISSING
 from ..frozen import frozen
 from ..mapping import Example, Line, Mapping, Record
-from .syslog import READS, split
+from .syslog import READS, STAMP, split, written
 from .web import address, given, number, path, query, request
 
 __all__ = ["MAPPINGS"]
 
 _Found = dict[str, Any]
 
-_STAMP = r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,20})"
-_HEADER = re.compile(rf"(?:<\d{{1,3}}>)?{_STAMP} (?:(\S{{1,255}}) )?(?:haproxy|hapee)[^\s\[\]]{{0,64}}\[(\d{{1,10}})\]: ?")
+_HEADER = re.compile(rf"(?:<\d{{1,3}}>)?{STAMP} (?:(\S{{1,255}}) )?(?:haproxy|hapee)[^\s\[\]]{{0,64}}\[(\d{{1,10}})\]: ?")
 """HAProxy writes no host of its own accord, which other syslog readers take for a program's name."""
 _CLIENT = r"(\S{1,64}):(\d{1,5}) \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d\.\d{1,6}\] (\S{1,255}) "
 _TIME, _COUNTS = r"\+?-?\d{1,18}", r"\d{1,9}/\d{1,9}/\d{1,9}/\d{1,9}/\+?\d{1,9} \d{1,9}/\d{1,9}"
@@ -50,14 +49,7 @@ def _extract(record: Record) -> _Found | None:
         program, pid, _, body = split(record)
         if program and not program.startswith(_NAMES):
             return None
-    found = _session(body) or _other(body)
-    if found is None:
-        if not program:
-            return None
-        found = {}
-    if pid is not MISSING:
-        found["process.pid"] = pid
-    return found
+    return written(_session(body) or _other(body), program, pid)
 
 
 def _session(body: str) -> _Found | None:

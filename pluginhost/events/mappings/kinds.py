@@ -15,12 +15,15 @@ from ..fields import MISSING, text, values
 from ..frozen import frozen
 from ..mapping import Record
 
-__all__ = ["Found", "Read", "choice", "deep", "given", "kind", "kinds", "moved", "number", "one_of", "point"]
+__all__ = ["OF_A_KIND", "Found", "Read", "choice", "deep", "given", "kind", "kinds", "moved", "number", "one_of", "point"]
 
 Found = dict[str, Any]
 Read = Callable[[Record], Any]
 
 _FIELDS = ("event.category", "event.type", "event.action", "event.outcome")
+OF_A_KIND = frozenset(_FIELDS)
+"""What `kind` may say."""
+
 _NOTHING = (None, "", "-")
 
 

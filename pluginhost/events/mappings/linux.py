@@ -20,7 +20,7 @@ from ..aliases import heads
 from ..fields import MISSING, lookup, text
 from ..frozen import frozen
 from ..mapping import Example, Keys, Line, Mapping, Record
-from .syslog import READS, host, split
+from .syslog import READS, filled, host, split
 
 __all__ = ["MAPPINGS"]
 
@@ -259,17 +259,13 @@ def _filebeat(record: Record) -> _Found | None:
         reason = text(sudo.get("error"))
         told = {"event.reason": reason, "user.effective.name": text(sudo.get("user")), "process.command_line": text(sudo.get("command")),
                 "process.working_directory": text(sudo.get("pwd"))}  # fmt: skip
-        return {**(_SUDENIED if reason else _SUDONE), **_given(told)}
+        return {**(_SUDENIED if reason else _SUDONE), **filled(told)}
     if user is not None:
-        return {**_CREATED, **_given({"user.target.name": text(user.get("name"))})}
+        return {**_CREATED, **filled({"user.target.name": text(user.get("name"))})}
     if group is not None:
-        return {**_account("group creation", "group_created"), **_given({"group.name": text(group.get("name"))})}
+        return {**_account("group creation", "group_created"), **filled({"group.name": text(group.get("name"))})}
     outcome = {"Accepted": "success", "Failed": "failure"}.get(text(ssh.get("event")) or "") if ssh is not None else None
     return _event("authentication", "start", "ssh_login", outcome) if outcome else None
-
-
-def _given(values: _Found) -> _Found:
-    return {name: value for name, value in values.items() if value}
 
 
 # --- examples ---

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..fields import MISSING, lookup
 from ..mapping import Example, Keys, Mapping, Record
-from .kinds import Found, Read, choice, deep, given, kind, kinds, moved, one_of, point
+from .kinds import OF_A_KIND, Found, Read, choice, deep, given, kind, kinds, moved, one_of, point
 
 __all__ = ["MAPPINGS"]
 
@@ -139,7 +139,6 @@ _READ: dict[str, Read] = {
     "user.risk.static_level": _risk,
 }
 _CONSTANTS = {"event.provider": "okta", "event.dataset": "okta.system"}
-_GIVES = frozenset({"event.category", "event.type", "event.action", "event.outcome"})
 _READS = ("eventType", "outcome", "actor", "target", "client", "securityContext", "authenticationContext", "debugContext")
 _NONE: dict[str, Any] = {}
 
@@ -255,16 +254,16 @@ _HOOKED = (
 MAPPINGS: tuple[Mapping, ...] = (
     Mapping(
         "okta", "Okta's System Log: logins, factors, accounts, groups, policies", Keys(("eventType", "published"), ("actor", "outcome")),
-        paths=_PATHS, constants=_CONSTANTS, extract=_extract, read=_READ, reads=_READS, gives=_GIVES, examples=_EXAMPLES,
+        paths=_PATHS, constants=_CONSTANTS, extract=_extract, read=_READ, reads=_READS, gives=OF_A_KIND, examples=_EXAMPLES,
     ),
     Mapping(
         "okta-decoded", "Okta's System Log under `json`, as Filebeat decodes it", Keys(("json",)), constants=_CONSTANTS,
         extract=lambda record: _extract(event) if "published" in (event := _decoded(record)) else None,
-        read=moved(_decoded, _PATHS, _READ), reads=("json",), gives=_GIVES, examples=_DECODED,
+        read=moved(_decoded, _PATHS, _READ), reads=("json",), gives=OF_A_KIND, examples=_DECODED,
     ),
     Mapping(
         "okta-hook", "Okta's event hook, one event a record", Keys(("cloudEventsVersion", "data")), constants=_CONSTANTS,
         extract=lambda record: _extract(_hooked(record)),
-        read=moved(_hooked, _PATHS, _READ), reads=("data",), gives=_GIVES, examples=_HOOKED,
+        read=moved(_hooked, _PATHS, _READ), reads=("data",), gives=OF_A_KIND, examples=_HOOKED,
     ),
 )  # fmt: skip

@@ -20,7 +20,7 @@ from ..aliases import heads, message
 from ..fields import MISSING
 from ..frozen import frozen
 from ..mapping import Example, Line, Mapping, Record
-from .syslog import NAMED, READS, host, split, told
+from .syslog import NAMED, READS, host, split, told, written
 
 __all__ = ["MAPPINGS", "sentence"]
 
@@ -205,14 +205,7 @@ def _careful(record: Record) -> _Found | None:
     program, pid, _, body = split(record)
     if program and program not in _PROGRAMS:
         return None
-    found = sentence(body)
-    if found is None:
-        if not program:
-            return None
-        found = {}
-    if pid is not MISSING:
-        found["process.pid"] = pid
-    return found
+    return written(sentence(body), program, pid)
 
 
 def _logged_in(outcome: str, user: str, address: str, port: int) -> _Found:

@@ -14,12 +14,14 @@ from ..aliases import alias, heads, message
 from ..fields import MISSING, lookup, text
 from ..mapping import Record
 
-__all__ = ["NAMED", "READS", "host", "split", "told"]
+__all__ = ["NAMED", "READS", "STAMP", "filled", "host", "split", "told", "written"]
 
-_STAMP = r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,20})"
-_RFC3164 = re.compile(rf"(?:<\d{{1,3}}>)?{_STAMP} (\S{{1,255}}) ([^\s:\[\]]{{1,128}})(?:\[(\d{{1,10}})\])?: ?")
+STAMP = r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,20})"
+"""The time at the head of a line, old or ISO, as an expression."""
+
+_RFC3164 = re.compile(rf"(?:<\d{{1,3}}>)?{STAMP} (\S{{1,255}}) ([^\s:\[\]]{{1,128}})(?:\[(\d{{1,10}})\])?: ?")
 _RFC5424 = re.compile(
-    rf"<\d{{1,3}}>1 (?:{_STAMP}|-) (\S{{1,255}}) (\S{{1,48}}) (\S{{1,128}}) \S{{1,32}} "
+    rf"<\d{{1,3}}>1 (?:{STAMP}|-) (\S{{1,255}}) (\S{{1,48}}) (\S{{1,128}}) \S{{1,32}} "
     r'(?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.){0,1024}"){1,1024}\]){1,8})(?: \ufeff?|$)'
 )
 _TAG = re.compile(r"([^\s:\[\]]{1,128})(?:\[(\d{1,10})\])?:?")
@@ -56,6 +58,22 @@ def told(record: Record) -> tuple[str, Any]:
     if isinstance(tag, str) and (found := _TAG.fullmatch(tag)) is not None:
         return found[1], _number(found[2])
     return text(_field(record, "process.name")) or "", _number(text(_field(record, "process.pid")))
+
+
+def written(found: dict[str, Any] | None, program: str, pid: Any) -> dict[str, Any] | None:
+    """What a line of a known program says: `found`, nothing if that is no sentence known here, with the process that wrote it. `None` if
+    neither the sentence nor anything else names the program."""
+    if found is None and not program:
+        return None
+    found = found or {}
+    if pid is not MISSING:
+        found["process.pid"] = pid
+    return found
+
+
+def filled(values: dict[str, Any]) -> dict[str, Any]:
+    """Those of the values that say something."""
+    return {name: value for name, value in values.items() if value}
 
 
 def host(record: Record) -> Any:

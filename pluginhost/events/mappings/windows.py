@@ -15,7 +15,7 @@ from typing import Any
 from ..address import packed
 from ..fields import MISSING, text, values
 from ..mapping import Example, Keys, Mapping, Record
-from .kinds import Found, Read, choice, given, number
+from .kinds import OF_A_KIND, Found, Read, choice, given, number
 from .windows_tables import ABOUT_TARGET, ACCOUNTS, AT, GROUPS, INSERTS, JUDGED, KERBEROS, LOGON_TYPES, LOGS, PROVIDERS, STATUSES
 
 __all__ = ["MAPPINGS"]
@@ -347,18 +347,17 @@ _FLATS = (
     Example(_inserts(4625, *_DATA.values(), Channel="Application"), {"event.code": "4625"}, ("event.category", "event.outcome")),
     Example(_inserts(4625, Keywords=None, StringInserts="x", EventID=[4625]), {}, ("event.category", "event.code", "user.name")),
 )  # fmt: skip
-_GIVES = frozenset({"event.category", "event.type", "event.action", "event.outcome"})
 
 MAPPINGS: tuple[Mapping, ...] = (
     Mapping(
         "windows", "Windows event logs as Winlogbeat has them: logons, accounts, groups, services, audit", Keys(("winlog",)),
         paths={"host.name": ("winlog.computer_name",), "event.provider": ("winlog.provider_name",)}, extract=_BEAT.extract,
-        read=_BEAT.reads(), reads=("winlog",), gives=_GIVES, over=_GIVES, examples=_BEATS,
+        read=_BEAT.reads(), reads=("winlog",), gives=OF_A_KIND, over=OF_A_KIND, examples=_BEATS,
     ),
     Mapping(
         "windows-flat", "Windows event logs of nxlog, Fluent Bit and Fluentd",
         Keys(("EventID",), ("Channel", "SourceName", "ProviderName")),
         paths={"host.name": ("Computer", "ComputerName", "Hostname"), "event.provider": ("ProviderName", "SourceName")},
-        extract=_FLAT.extract, read=_FLAT.reads(), reads=_FLAT_READS, gives=_GIVES, examples=_FLATS,
+        extract=_FLAT.extract, read=_FLAT.reads(), reads=_FLAT_READS, gives=OF_A_KIND, examples=_FLATS,
     ),
 )  # fmt: skip

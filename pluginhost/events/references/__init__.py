@@ -29,17 +29,22 @@ class Content(msgspec.Struct, frozen=True):
 
 
 class References(NamedTuple):
-    """The references that records are read with: lists by name, and the databases of places in the operator's order."""
+    """The references that records are read with: lists by name, and the databases of places in the operator's order; `contents` are
+    what was opened for them."""
 
     lists: Mapping[str, Listing] = {}
     places: Places = Places(())
+    contents: tuple[Content, ...] = ()
 
 
 NOTHING = References()
 """No lists, no places."""
 
 
-def opened(contents: Mapping[Content, Path]) -> References:
-    """The references with these contents, each in the file that holds it."""
-    lists = {one.name: listing(file) for one, file in contents.items() if one.kind != "places"}
-    return References(lists, Places(tuple(file for one, file in contents.items() if one.kind == "places")))
+def opened(contents: Mapping[Content, Path], before: References = NOTHING) -> References:
+    """The references with these contents, each in the file that holds it; what is open in `before` with the same content stays so."""
+    open_ = {one: before.lists[one.name] for one in before.contents if one.kind != "places"}
+    lists = {one.name: open_[one] if one in open_ else listing(file) for one, file in contents.items() if one.kind != "places"}
+    databases = {one: file for one, file in contents.items() if one.kind == "places"}
+    same = [*databases] == [one for one in before.contents if one.kind == "places"]
+    return References(lists, before.places if same else Places(databases.values()), tuple(contents))

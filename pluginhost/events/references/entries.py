@@ -11,7 +11,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import TextIO
+from typing import Any, TextIO
 
 import msgspec
 
@@ -20,8 +20,8 @@ __all__ = ["entries"]
 _LONGEST = 4096  # characters of an entry
 _NOTE = 256  # characters of a note that are kept
 _TEXTS = ("literals", "patterns")  # any character may stand in them
-_AFTER = re.compile(r"\s+#\s*(.*)$")
-_COMPARED = re.compile(r"([a-z0-9-]{1,64}):([\w.'-]{1,128})\s*=\s*'((?:[^'\\]|\\.){1,4096})'")
+_AFTER = re.compile(r"(?<!\s)\s++#\s*+(.*)$")
+_COMPARED = re.compile(r"(?<![a-z0-9-])([a-z0-9-]{1,64}+):([\w.'-]{1,128}+)\s*+=\s*+'((?:[^'\\]|\\.){1,4096})'")
 _OBJECTS = {"networks": ("ipv4-addr", "ipv6-addr"), "domains": ("domain-name",)}
 _COLUMNS = ("value", "indicator", "ioc", "ip", "address", "network", "cidr", "domain", "hash", "sha256", "user", "name")
 _NOTES = ("note", "description", "comment", "label", "threat", "category", "type")
@@ -32,9 +32,9 @@ _Found = tuple[str, str]
 
 def entries(file: TextIO, kind: str, column: str = "") -> Iterator[_Found]:
     """(value, note) of each entry of `file`; `column` names the one of a CSV that holds the values. `ValueError` if there is none."""
-    head, comment = file.readline(_LONGEST), _comment(kind)
-    while head and (not head.strip() or head.lstrip().startswith(comment)):
-        head = file.readline(_LONGEST)
+    head, comment = file.readline(), _comment(kind)
+    while head and (head.isspace() or head.lstrip().startswith(comment)):
+        head = file.readline()
     if head.lstrip().startswith(("{", "[")) and kind not in _TEXTS:
         yield from _stix(head + file.read(), kind)
     elif column or (kind not in _TEXTS and _header(head)):
@@ -84,11 +84,23 @@ def _stix(text: str, kind: str) -> Iterator[_Found]:
     objects = told.get("objects", ()) if isinstance(told, dict) else told
     for one in objects if isinstance(objects, list) else ():
         if isinstance(one, str):
-            yield one[:_LONGEST], ""
+            yield from _whole(one, "")
         elif isinstance(one, dict) and isinstance(pattern := one.get("pattern"), str):
-            note = str(one.get("name") or one.get("description") or "")[:_NOTE]
+            note = _said(one, "name") or _said(one, "description")
             for what, _, value in _COMPARED.findall(pattern[: 16 * _LONGEST]):
                 if what in _OBJECTS.get(kind, (what,)):
                     yield value.replace("\\'", "'").replace("\\\\", "\\"), note
-        elif isinstance(one, dict) and isinstance(value := one.get("value"), str):
-            yield value[:_LONGEST], str(one.get("note") or "")[:_NOTE]
+        elif isinstance(one, dict):
+            yield from _whole(_said(one, "value", _LONGEST + 1), _said(one, "note"))
+
+
+def _said(one: dict[str, Any], name: str, most: int = _NOTE) -> str:
+    """The text that stands there, as far as it is kept; nothing if it is none."""
+    value = one.get(name)
+    return value[:most] if isinstance(value, str) else ""
+
+
+def _whole(value: str, note: str) -> Iterator[_Found]:
+    """The entry, unless it is none or longer than one may be: a part of it would mean something else."""
+    if 0 < len(value) <= _LONGEST:
+        yield value, note

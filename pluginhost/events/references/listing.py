@@ -11,6 +11,7 @@ All comparison ignores ASCII and Unicode case. Nothing that is asked raises.
 from __future__ import annotations
 
 import mmap
+import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,6 +35,7 @@ _MAGIC = b"phlist01"
 _KEPT = 1 << 14  # answers at hand
 _LONGEST = 4096  # characters of a value that a list can hold
 _SEARCHED = 64 << 10  # characters of a value that automata are run over
+_HALF = re.compile("[\ud800-\udfff]")
 
 _Found = tuple[str, str]
 
@@ -294,13 +296,13 @@ class _Networks:
 
 
 def _compiled_texts(entries: Iterable[_Found]) -> tuple[list[bytes], int, int]:
-    made = [(value.casefold(), value) for value, _ in entries if value]
+    made = [(value.casefold(), value) for value in map(_searched, (value for value, _ in entries)) if value]
     return [msgspec.msgpack.encode(made)], len(made), 0
 
 
 def _compiled_patterns(entries: Iterable[_Found]) -> tuple[list[bytes], int, int]:
     options, made, left_out = _options(), [], 0
-    for value, _ in entries:
+    for value in map(_searched, (value for value, _ in entries)):
         try:
             re2.compile(value, options)
             made.append((value, value))
@@ -316,13 +318,19 @@ def _options() -> Any:
     return made
 
 
+def _searched(value: str) -> str:
+    """What automata are run over; they take whole characters only, and JSON may hold half a surrogate pair."""
+    part = value[:_SEARCHED]
+    return part if part.isascii() else _HALF.sub("\ufffd", part)
+
+
 class _Literals:
     def __init__(self, content: memoryview) -> None:
         self._texts: list[list[str]] = msgspec.msgpack.decode(content)
         self._automaton = AhoCorasick([folded for folded, _ in self._texts], matchkind=MatchKind.LeftmostLongest)
 
     def find(self, value: str) -> Entry | None:
-        hits = self._automaton.find_matches_as_indexes(value[:_SEARCHED].casefold())
+        hits = self._automaton.find_matches_as_indexes(_searched(value).casefold())
         return Entry(self._texts[hits[0][0]][1], "", hits[0][1]) if hits else None
 
 
@@ -340,7 +348,7 @@ class _Patterns:
             self._set.Compile()
 
     def find(self, value: str) -> Entry | None:
-        hits = self._set.Match(value[:_SEARCHED]) if self._texts else ()
+        hits = self._set.Match(_searched(value)) if self._texts else ()
         return Entry(self._texts[min(hits)][1]) if hits else None
 
 

@@ -63,7 +63,7 @@ class Places:
         for reader in self._readers:
             try:
                 told = reader.get(address)
-            except ValueError:  # an IPv6 address in a database of IPv4
+            except Exception:  # noqa: BLE001, S112  # IPv6 in one of IPv4 is a ValueError; one that is damaged may raise anything
                 continue
             if isinstance(told, dict):
                 made = _read(told) | made
@@ -87,7 +87,7 @@ def _first(told: Any, paths: Iterable[tuple[str | int, ...]]) -> Any:
             except (KeyError, IndexError, TypeError):
                 value = None
                 break
-        if value is not None and value != "" and not isinstance(value, dict):
+        if isinstance(value, (str, int, float)) and value != "":
             return value
     return None
 

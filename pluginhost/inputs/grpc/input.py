@@ -61,6 +61,8 @@ class GrpcOptions(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: Annotated[int, doc("most batches of one stream at work at a time", ge=1)] = 16
     busy_timeout: Annotated[Duration, doc("how long a batch may wait for room before the stream ends")] = Duration(20)
     keepalive: Annotated[Duration, doc("how long a connection may be silent before it is asked whether it lives")] = Duration(60)
+    connections: Annotated[int, doc("most open connections; a further one is closed", ge=1, le=1_000_000)] = 4096
+    idle_timeout: Annotated[Duration, doc("how long a connection may stay open without a call", ge=1)] = Duration(75)
 
 
 class Grpc:
@@ -97,6 +99,8 @@ class Grpc:
         server = grpc.aio.server(options=[
             ("grpc.max_receive_message_length", int(self.options.max_message)),
             ("grpc.max_concurrent_streams", _AT_ONCE),
+            ("grpc.max_allowed_incoming_connections", self.options.connections),
+            ("grpc.max_connection_idle_ms", int(self.options.idle_timeout * 1000)),
             ("grpc.so_reuseport", 0),
             ("grpc.server_handshake_timeout_ms", int(_HANDSHAKE * 1000)),
             ("grpc.keepalive_time_ms", silence),

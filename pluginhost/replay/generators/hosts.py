@@ -1,7 +1,7 @@
 """A fleet of Linux hosts: who logs in by SSH and what becomes root, accounts, connections, checks and disks; with attacks and mishaps.
 
 Lines and documents are those of real programs. Everything that an operator would want to hear of is labelled; a host that falls silent
-has its label at the last check before and the first one behind.
+has its label at the last check before and the first one behind, a disk that fills up from the first measure of it to the last.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class _Silence(NamedTuple):
 
 
 class _Fleet:
-    """The hosts, and what goes on with them: who is silent, how full disks are, which ones fill up and since when."""
+    """The hosts, and what goes on with them until the `end`: who is silent, how full disks are, which ones fill up and since when."""
 
-    def __init__(self, rng: Random, number: int) -> None:
-        self.rng, self.incidents = rng, Incidents()
+    def __init__(self, rng: Random, number: int, end: int) -> None:
+        self.rng, self.incidents, self.end = rng, Incidents(), end
         self.hosts = [_Host(f"{('web', 'db', 'app')[n % 3]}{n // 3 + 1}", f"198.18.{n // 250}.{n % 250 + 1}") for n in range(number)]
         self.silent: dict[str, _Silence] = {}
         self.used = {host.name: rng.uniform(0.3, 0.7) for host in self.hosts}
@@ -74,9 +74,10 @@ class _Fleet:
 def hosts(rng: Random, start: int, minutes: int, *, hosts: int = 20, rate: float = 60) -> Iterator[Item]:
     """Items of `minutes` minutes from `start` (ns UTC) on: `rate` lines and connections a minute, a check of each host every minute and a
     measure of its disk every five. Tags: `auth`, `kern`, `audit`, `zeek.conn`, `heartbeat`, `metricbeat`."""
-    fleet = _Fleet(rng, hosts)
+    end = start + minutes * MINUTE
+    fleet = _Fleet(rng, hosts, end)
     incidents: dict[Incident, float] = {partial(make, fleet): often for make, often in _OFTEN.items()}
-    return ordered(_minutes(fleet, incidents, start, minutes, rate), start, start + minutes * MINUTE)
+    return ordered(_minutes(fleet, incidents, start, minutes, rate), start, end)
 
 
 def _minutes(fleet: _Fleet, incidents: dict[Incident, float], start: int, minutes: int,
@@ -153,21 +154,21 @@ def _measured(fleet: _Fleet, host: _Host, time: int) -> Iterator[Item]:
             del fleet.filling[host.name]
     fleet.used[host.name] = used = min(max(used, 0.1), 0.99 if host.name in fleet.filling else 0.8)
     if not fleet.quiet(host, time):
-        yield Item("metricbeat", time, disk(host.name, used), label if used >= _FULL else None)
+        yield Item("metricbeat", time, disk(host.name, used), label._replace(shows=("disk_full",)) if label and used >= _FULL else label)
 
 
 # --- what must be found ---
 
 
 def _bruteforce(fleet: _Fleet, time: int) -> Iterator[Item]:
-    """One address guesses names and passwords; a third of the time it gets in."""
+    """One address guesses names and passwords; a third of the time it gets in, by a name that it tried a few times."""
     rng, host, address = fleet.rng, fleet.host(), fleet.stranger()
     label = fleet.incidents.label("ssh_bruteforce", address)
     for _ in range(rng.randrange(20, 80)):
         yield _ssh(fleet, time, host, "Failed", rng.choice(_GUESSES), address, label)
         time += rng.randrange(SECOND, 4 * SECOND)
     if rng.random() < 1 / 3:
-        yield _ssh(fleet, time, host, "Accepted", rng.choice(_USERS), address, label._replace(shows=("guessed_password",)))
+        yield _ssh(fleet, time, host, "Accepted", rng.choice(_GUESSES), address, label._replace(shows=("guessed_login",)))
 
 
 def _lateral(fleet: _Fleet, time: int) -> Iterator[Item]:
@@ -248,10 +249,10 @@ def _falls_silent(fleet: _Fleet, time: int) -> tuple[()]:
 
 
 def _fills_up(fleet: _Fleet, time: int) -> tuple[()]:
-    """A disk fills up within two hours or so, and stays full for some time."""
+    """A disk fills up within two hours or so, and stays full for some time; none begins to that has no time for it."""
     host = fleet.host().name
-    if host not in fleet.filling:
-        fleet.filling[host] = time + 3 * HOUR, fleet.incidents.label("disk_full", host)
+    if host not in fleet.filling and time + 2 * HOUR <= fleet.end:
+        fleet.filling[host] = time + 3 * HOUR, fleet.incidents.label("disk_filling", host)
     return ()
 
 

@@ -59,10 +59,11 @@ _Line = Callable[..., Item]
 
 
 class _Shop:
-    """Who comes to the site: regulars with a name, an address and an agent each, and strangers."""
+    """Who comes to the site: regulars with a name, an address and an agent each, and strangers; `since` when a name was logged in first."""
 
     def __init__(self, rng: Random) -> None:
         self.rng, self.incidents = rng, Incidents()
+        self.since: dict[str, int] = {}
         self.regulars = [(f"customer{n:03}", f"198.18.{n // 250}.{n % 250 + 1}", self.agent()) for n in range(_PEOPLE)]
 
     def agent(self) -> str:
@@ -117,6 +118,7 @@ def _walk(shop: _Shop, time: int, line: _Line, name: str, gap: Callable[[], int]
         target = shop.target(page)
         if name and page in _BY_NAME:
             user = name
+            shop.since[name] = min(time, shop.since.get(name, time))
         yield line(time, target=target, user=user, referrer=before)
         links = [(one, weight) for one, weight in _SITE[page] if (one or n >= least) and (name or one not in ("/login", *_BY_NAME[:2]))]
         page = rng.choices([one for one, _ in links], [weight for _, weight in links])[0] if links else "/"
@@ -184,8 +186,11 @@ def _by_chance(kind: str, low: float, high: float) -> Callable[[_Shop, int], Ite
 
 
 def _new_agent(shop: _Shop, time: int) -> Iterator[Item]:
-    """Somebody uses the session of a regular, from the same address, with a tool of another kind."""
-    rng, (name, address, _) = shop.rng, shop.rng.choice(shop.regulars)
+    """Somebody uses the session of a regular who was here before, from the same address, with a tool of another kind."""
+    seen = [one for one in shop.regulars if shop.since.get(one[0], time) < time]
+    if not seen:
+        return
+    rng, (name, address, _) = shop.rng, shop.rng.choice(seen)
     line = partial(shop.asked, address=address, device="Mozilla/5.0 (X11; FreeBSD amd64; rv:115.0) Gecko/20100101 Firefox/115.0",
                    label=shop.incidents.label("new_user_agent", name))  # fmt: skip
     for page in ("/account", "/account/orders", "/products", "/account"):

@@ -34,7 +34,10 @@ T = TypeVar("T")
 _KEEP = "5m"
 _PAGE = 1000
 _LOST = 3  # times that a point in time may be gone at once
-_PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds between attempts
+_PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 60.0)  # seconds between attempts: a server that starts again takes so long
+_AT_FIRST = 2  # of these, for one that has never answered
+_WHOLE = {"allow_partial_search_results": "false"}  # also when the point in time is lost at some of the shards only, it is a 404
+_FORMAT = "strict_date_optional_time_nanos"
 _BACKING = re.compile(r"\.ds-(.+)-[0-9]{4}\.[0-9]{2}\.[0-9]{2}-[0-9]{6}\Z")
 
 
@@ -62,6 +65,7 @@ class Search:
         self._thread = threading.Thread(target=self._loop.run_forever, name=kind, daemon=True)
         self._thread.start()
         self._point, self._opened, self._opening = "", 0, asyncio.Lock()
+        self._tie, self._patience = "_shard_doc", _PATIENCE[:_AT_FIRST]
         self._total = self._given = 0
 
     def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
@@ -77,7 +81,7 @@ class Search:
 
     def _query(self, since: str | None) -> dict[str, Any]:
         window, field = self._asked.window, self._asked.time_field
-        bounds = {"format": "strict_date_optional_time_nanos"}
+        bounds = {"format": f"epoch_millis||{_FORMAT}"}
         if since is not None or window.start:
             bounds["gte"] = since or iso(window.start, 9)
         if window.end < Window().end:
@@ -107,10 +111,13 @@ class Search:
             point, opened = await self._point_in_time()
             if slice_.opened not in (0, opened):
                 slice_.begin_anew()
-            slice_.opened = opened
+            slice_.opened, tie = opened, self._tie
             try:
-                answer = await self._ask("POST", "/_search", body=self._search(slice_, point))
+                answer = await self._ask("POST", "/_search", params=_WHOLE, body=self._search(slice_, point))
             except Answered as error:
+                if error.status == 400 and self.kind == "opensearch" and tie != "_id":
+                    self._tie = "_id"  # before 3.3 it does not know the other one, which costs less, and does not say that it is that
+                    continue
                 if error.status != 404 or (lost := lost + 1) > _LOST:  # what it names by a point in time is there, unless that is gone
                     raise _refused(error) from None
                 self._point = "" if self._opened == opened else self._point
@@ -136,10 +143,11 @@ class Search:
 
     def _search(self, slice_: _Slice, point: str) -> dict[str, Any]:
         field = self._asked.time_field
+        form = {"numeric_type": "date"} if self.kind == "opensearch" else {"format": _FORMAT}  # ms there, which knows no format here
         made: dict[str, Any] = {
             "size": self._asked.page, "query": self._query(slice_.since), "track_total_hits": False,
             "pit": {"id": point, "keep_alive": _KEEP},
-            "sort": [{field: {"order": "asc", "format": "strict_date_optional_time_nanos"}}, {"_shard_doc": "asc"}],
+            "sort": [{field: {"order": "asc", **form}}, {self._tie: "asc"}],
         }  # fmt: skip
         if self._asked.slices > 1:
             made["slice"] = {"field": field, "id": slice_.number, "max": self._asked.slices}
@@ -147,11 +155,11 @@ class Search:
 
     async def _ask(self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None) -> Any:
         """The answer; a cluster that is away for a while is waited for."""
-        for pause in (*_PATIENCE, None):
+        for pause in (*self._patience, None):
             try:
-                return await self._cluster.ask(method, path, params=params, body=body)
+                answer = await self._cluster.ask(method, path, params=params, body=body)
             except Answered as error:
-                if path == "/_search" and error.status == 404:
+                if path == "/_search" and error.status in (400, 404):
                     raise
                 if pause is None or not (error.status >= 500 or error.status == 429):
                     raise _refused(error) from None
@@ -159,6 +167,9 @@ class Search:
                 if pause is None or error.slow:
                     raise Problem("replay.search", f"the cluster cannot be reached: {printable(error.reason, 300)}", where=self.label,
                                   todo="see to its address and to what it asks for: --url, --api-key, --user") from None  # fmt: skip
+            else:
+                self._patience = _PATIENCE
+                return answer
             await asyncio.sleep(pause)
         raise AssertionError
 

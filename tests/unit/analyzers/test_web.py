@@ -54,6 +54,17 @@ def test_a_signature_says_what_where_and_how_deep(play, analyzers, given, name, 
     assert alert["message"] == f"{name} attempt from 203.0.113.9"
 
 
+@pytest.mark.parametrize(("path", "reason"), [
+    ("/products?id=1+UNION+SELECT+name", "the URL, decoded once, holds a sign of SQL injection: UNION SELECT"),
+    ("/?x=${jndi:ldap://192.0.2.1/a}", "the URL, as sent, holds a sign of JNDI lookup: ${jndi:"),
+    ("/?q=<a " + "x" * 190 + " onload=", "the URL, as sent, holds a sign of cross-site scripting: <a " + "x" * 97),
+])  # fmt: skip
+def test_the_reason_shows_the_words_and_no_expression(play, analyzers, path, reason):
+    (alert,) = play(analyzers["web_signatures"], [line(path)])
+    assert alert["event"]["reason"] == reason
+    assert alert["pluginhost"]["signature"]["text"] == reason.split(": ", 1)[1]
+
+
 def test_three_times_encoded_is_not_decoded_so_far(play, analyzers):
     assert play(analyzers["web_signatures"], [line("/?q=%25253Cscript%25253E")]) == []
 
@@ -65,6 +76,7 @@ def test_a_listed_string_is_found_decoded_and_says_its_list(play, analyzers, kin
     (alert,) = play(analyzers["web_signatures"], [line("/?a=Very%2541wful")], lists={name: (kind, [entry])})
     told = alert["pluginhost"]["signature"]
     assert (told["list"], told["text"], told["part"], told["decoded"]) == (name, entry, "URL", 2)
+    assert alert["event"]["reason"] == f"the URL, decoded twice, holds what the list {name} names: {entry}"
 
 
 def test_of_an_ignored_signature_and_another_the_other_is_told(play, analyzers):
@@ -106,9 +118,9 @@ def test_many_people_behind_one_address_are_told_as_low(analyzers, agents, sever
 def test_an_outlier_is_told_with_the_average_it_is_compared_with(play, analyzers):
     records = [asked("a", f"198.51.100.{n}") for n in range(9)] + [asked("a")] * 40
     (alert,) = play(analyzers["web_outlier"], records)
-    assert alert["pluginhost"]["score"] == {"actual": 20, "expected": 2.9, "threshold": 5, "value": 6.9}
-    assert alert["pluginhost"]["alert"]["count"] == 20
-    assert "6.9 times the average of 2.9 of 10 addresses" in alert["event"]["reason"]
+    assert alert["pluginhost"]["score"] == {"actual": 40, "expected": 4.9, "threshold": 5, "value": 8.16}
+    assert alert["pluginhost"]["alert"]["count"] == 40
+    assert "8.2 times the average of 4.9 of 10 addresses" in alert["event"]["reason"]
 
 
 def test_each_outlier_is_told_once_in_ten_minutes(play, analyzers):
@@ -116,7 +128,7 @@ def test_each_outlier_is_told_once_in_ten_minutes(play, analyzers):
     alerts = play(analyzers["web_outlier"], records, every="1s", times=2)
     assert [one["source"]["ip"] for one in alerts] == ["203.0.113.9"] * 3
     times = [one["@timestamp"] for one in alerts]
-    assert [one[14:19] for one in times] == ["00:38", "10:38", "20:38"]
+    assert [one[14:19] for one in times] == ["01:18", "11:18", "21:18"]
 
 
 # --- scanners ---

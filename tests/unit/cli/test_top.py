@@ -53,6 +53,13 @@ def test_rates_are_what_happened_between_two_looks():
     assert row(lines, "0") == ["7", "50%", "50", "MiB", "0"]
 
 
+def test_alerts_that_nobody_was_told_of_are_counted_apart():
+    told = {("desk_alerts_total",): 50, ("desk_suppressed_total",): 20}
+    text = " ".join(" ".join(shown(also=told)).split())
+    assert "alerts 0/s, 30 in all and 20 suppressed" in text
+    assert "suppressed" not in " ".join(shown())
+
+
 def test_the_costliest_analyzer_stands_first():
     lines = shown(analyzers=("a", "b", "c"))
     assert [line.split()[0] for line in lines if line.split()[:1] in (["a"], ["b"], ["c"])] == ["c", "b", "a"]

@@ -18,7 +18,9 @@ from pluginhost.detect.cuckoo import Cuckoo
 from pluginhost.detect.decay import DecayCount, LeakyBucket
 from pluginhost.detect.distinct import Distinct, SlidingDistinct
 from pluginhost.detect.order import Sequence, Streak
+from pluginhost.detect.peaks import Peaks
 from pluginhost.detect.seen import FirstSeen, LastSeen, Recent
+from pluginhost.detect.series import Score
 from pluginhost.detect.state import State, plain, span_of, text
 from pluginhost.detect.timers import Absence, Timers
 from pluginhost.detect.topk import TopK
@@ -42,6 +44,7 @@ USED = [
     (Sequence(("a", "a", "x")), "Sequence/1", "1h", lambda state, event, _: state.take("a", event)),
     (Streak("1h"), "Streak/1", "1h", lambda state, event, value: state.add(event) if value else state.end(event)),
     (Timers(), "Timers/1", "365d", lambda state, event, value: state.set(f"{value}", event.time)),
+    (Peaks("5s"), "Peaks/1", "5s", lambda state, event, value: state.add(event, Score(2.5), {"user.name": value})),
     (Absence("1h"), "Absence/1", "365d", lambda state, event, _: state.heard(event)),
 ]  # fmt: skip
 each = pytest.mark.parametrize(("state", "use"), [(one, use) for one, _, _, use in USED], ids=[type(one).__name__ for one, *_ in USED])

@@ -8,10 +8,11 @@ import functools
 import msgspec
 import pytest
 
+from pluginhost.alerts.desk import Policy
 from pluginhost.engine import committer, desk
 from pluginhost.engine.committer import Committer
 from pluginhost.engine.desk import Desk
-from pluginhost.engine.items import Finding, Made, TableUpdate
+from pluginhost.engine.items import Finding, Made, Point, TableUpdate
 from pluginhost.engine.link import Report
 from pluginhost.metrics import Counts
 from pluginhost.options import Size
@@ -128,6 +129,35 @@ async def test_a_worker_that_dies_takes_back_what_the_desk_had_not_committed(ben
         await one.desk.report(0, report(4, finding(3)))
         assert await one.desk.passed(3, 5)
         assert len(one.store.since(0, 9)) == 1
+
+
+def point(offset, n=0, analyzer="a"):
+    return Point(offset, 0, analyzer, n, f"{analyzer}-{offset}-{n}", 0, 0, b"{}")
+
+
+def scored(position, *points):
+    return msgspec.structs.replace(report(position), scores=list(points))
+
+
+@asynchronous
+async def test_scores_come_in_journal_order_once_and_their_minute_is_full_at_the_same_place(tmp_path):
+    for number, reports in enumerate((
+        [(0, scored(4, point(1), point(3))), (1, scored(4, point(0, 1), point(0, 0), point(2)))],
+        [(1, scored(1, point(0, 0), point(0, 1))), (0, scored(2, point(1))), (1, scored(4, point(2))), (0, scored(4, point(3)))],
+    )):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        async with Bench(folder, 2, policy=Policy(trends=("out",), per_minute=4)) as one:
+            await one.rows(5)
+            for shard, made in reports:
+                await one.desk.report(shard, made)
+            assert await one.desk.passed(3, 5)
+            one.desk.ready(0)
+            await one.desk.report(0, scored(5, point(1), point(3), point(4, analyzer="b")))  # a replay, and what is new
+            await one.desk.report(1, report(5))
+            assert await one.desk.passed(4, 5)
+            assert [row.id for row in one.store.scores.due("out", 1 << 62, 9)] == ["a-0-0", "a-0-1", "a-1-0", "a-2-0", "b-4-0"]
+            assert (one.store.scores.counts["taken"], one.store.scores.counts["minute"], one.counts["alerts"]) == (5, 1, 0)
 
 
 @asynchronous

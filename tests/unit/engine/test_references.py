@@ -79,3 +79,21 @@ def test_contents_go_with_the_last_generation_that_names_them(tmp_path, generati
     (generations.folder / f"{generations.manifest(2).contents[0].digest}.ref").unlink()
     with pytest.raises(Problem, match="generation 2"):
         generations.references(generations.manifest(2))
+
+
+def test_what_did_not_change_stays_open(tmp_path, generations):
+    for name in ("bad", "good"):
+        (tmp_path / name).write_text(f"{name}\n")
+    library = Library([File(name, "literals", tmp_path / name) for name in ("bad", "good")], generations)
+    first = Manifest(1, (), look(library))
+    (tmp_path / "bad").write_text("worse\n")
+    second = Manifest(2, (), look(library, first.contents))
+    for manifest in (first, second):
+        generations.write(manifest, [])
+    before = generations.references(first)
+    after = generations.references(second, before)
+    assert after.lists["good"] is before.lists["good"]
+    assert after.lists["bad"].find("even worse") == ("worse", "", 5)
+    assert after.places is before.places
+    assert after.contents == second.contents
+    assert generations.references(Manifest(3, ()), after).lists == {}

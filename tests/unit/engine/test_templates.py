@@ -141,7 +141,7 @@ def test_another_model_is_another_shape_and_a_missing_package_is_told(monkeypatc
     cpu = {"use": "numeric_anomaly", "field": "cpu"}
     models = ("ewma", "robust", "holt", "seasonal", "rcf")
     shapes = {name: ready(made, {"cpu": {**cpu, "model": name}})[0].analyzer.shape for name in models}
-    assert shapes["holt"] == "series:Holt/1,told:FirstSeen/1"
+    assert shapes["holt"] == "peaks:Peaks/1,series:Holt/1,told:FirstSeen/1"
     assert len(set(shapes.values())) == 5
     with pytest.raises(Problem, match=r"\$\.options\.cpu: the model holt follows one field"):
         ready(made, {"cpu": {**cpu, "model": "holt", "field": ["a", "b"]}})

@@ -41,11 +41,48 @@ def test_the_slowest_source_holds_it_back_until_it_is_idle():
 
 
 def test_when_all_are_silent_the_clock_moves_on():
-    marks = Watermarks(5 * SECOND)
+    marks = Watermarks(5 * SECOND, heard=True)
     assert mark(marks, 100.5) == 95
     marks.seen(row(10, arrival=101))
     assert mark(marks, 102) is None  # never back
     assert mark(marks, 131) == 126
+
+
+def test_before_the_first_record_there_is_none():
+    marks = Watermarks(0)
+    assert mark(marks, 1000) is None
+    marks.seen(row(-86_400, arrival=1000))
+    assert mark(marks, 1000) == -86_400
+    marks.seen(row(-86_000, arrival=1001))
+    assert mark(marks, 1001) == -86_000  # the timers of a backlog fall due by its own time
+    assert mark(marks, 1001 + IDLE / SECOND) == 1001 + IDLE / SECOND
+
+
+def test_who_was_heard_before_a_restart_is_waited_for():
+    marks = Watermarks(0)
+    for source in ("a:1", "b:1"):
+        marks.recall(row(10, arrival=10, source=source))
+    marks.resume(NOW + 500 * SECOND)
+    assert mark(marks, 501) is None
+    marks.seen(row(20, arrival=502, source="a:2"))
+    assert mark(marks, 502) is None  # b may bring older ones still
+    marks.seen(row(15, arrival=503, source="b:2"))
+    assert mark(marks, 503) == 15
+
+
+def test_who_does_not_come_back_is_silent():
+    marks = Watermarks(0)
+    marks.recall(row(10, arrival=10))
+    marks.resume(NOW + 500 * SECOND)
+    assert mark(marks, 500 + IDLE / SECOND) == 500 + IDLE / SECOND
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(Kind.TICK, 500), (Kind.CONTROL, None)])
+def test_a_journal_that_holds_ticks_only_had_records_once(kind, expected):
+    marks = Watermarks(0)
+    marks.recall(row(kind=kind))
+    marks.resume(NOW + 500 * SECOND)
+    assert mark(marks, 500) == expected
 
 
 def test_a_peer_is_one_source_whatever_its_port():
@@ -77,7 +114,7 @@ def test_a_record_without_time_has_that_of_its_arrival():
 def test_only_records_count(one):
     marks = Watermarks(0)
     marks.seen(one)
-    assert mark(marks, 1) == 1
+    assert mark(marks, 1) is None
 
 
 def test_so_many_sources_are_remembered(monkeypatch):

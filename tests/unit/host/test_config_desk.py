@@ -43,6 +43,17 @@ outputs:
     assert policy.hears == {"archive"}
 
 
+def test_scores_are_off_and_go_to_the_outputs_that_ask_for_them(written):
+    outputs = "outputs: [{type: file, path: a, scores: true}, {type: file, path: b, name: other}]"
+    off, on = written(outputs), written(f"scores: {{enabled: true, analyzers: [waf, web_*], per_minute: 7}}\n{outputs}")
+    assert (off.policy.trends, off.scores) == ((), ())
+    assert (on.policy.trends, on.policy.per_minute, on.scores) == (("file",), 7, ("waf", "web_*"))
+    assert written("scores: {enabled: true}").scores == ()  # nobody takes them
+    with pytest.raises(Problems) as told:
+        written("outputs:\n- {type: http, url: 'http://127.0.0.1:1', scores: true}")
+    assert told.value.found[0].what == "$.outputs[0].scores: an output of type http takes none"
+
+
 def test_risk_is_configured_number_by_number(written):
     risk = written("risk: {half_life: 7d, weights: {low: 0}, levels: {critical: 100}, alert_from: never, entities: 7}").policy.risk
     assert (risk.half_life, risk.weights["low"], risk.weights["high"], risk.cuts) == (7 * DAY, 0.0, 10.0, (0.5, 20.0, 40.0, 100.0))

@@ -38,6 +38,16 @@ def run(work):
     return asyncio.run(bounded())
 
 
+@pytest.fixture(autouse=True)
+def beat(monkeypatch):
+    """Sets how often a tap says what passed: never, unless a test wants to hear it."""
+    def every(seconds):
+        monkeypatch.setattr(taps, "_BEAT", seconds)
+
+    every(60.0)
+    return every
+
+
 def watched(watchers, given, *, tag="", where="", count):
     """What a tap shows of rows that pass once it is open."""
     async def work():
@@ -70,19 +80,22 @@ def test_tag_and_query_choose():
     assert [one["tag"] for one in found] == ["web.a", "web.b"]
 
 
-def test_a_flood_is_counted_and_let_go():
+def test_a_flood_is_counted_and_let_go(beat):
+    beat(0.01)
     found = watched([], [made([{"n": 1}])] * 10_000, where="n:2", count=1)
     assert found[0]["passed"] == 10_000
     assert found[0]["missed"] == 10_000 - taps._ROWS
 
 
-def test_large_rows_are_not_kept_beside_each_other():
+def test_large_rows_are_not_kept_beside_each_other(beat):
+    beat(0.01)
     row = made([{"text": "x" * (taps._BYTES // 2 + 1)}])
     found = watched([], [row] * 3, count=1)  # each is too large to be shown as well
     assert found == [{"passed": 3, "missed": 2}]
 
 
-def test_of_a_row_only_the_first_records_are_looked_at():
+def test_of_a_row_only_the_first_records_are_looked_at(beat):
+    beat(0.01)
     found = watched([], [made([{"n": n} for n in range(5000)])], where="n:[150 TO 9999]", count=51)
     assert records(found) == [{"n": n} for n in range(150, 200)]
     assert found[-1] == {"passed": 5000, "missed": 4800}

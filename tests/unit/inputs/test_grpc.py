@@ -346,6 +346,26 @@ def test_a_connection_that_never_begins_is_ended(monkeypatch):
     with_door(test)
 
 
+def test_one_connection_too_many_is_closed_and_who_calls_nothing_makes_room():
+    async def test(door, host, channel):
+        begun = [await asyncio.open_connection(*door.address.split(":")) for _ in range(3)]
+        for reader, writer in begun:
+            writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))  # and settings that say nothing
+            assert await reader.read(1)
+        over, writer = await asyncio.open_connection(*door.address.split(":"))
+        with contextlib.suppress(ConnectionResetError):
+            assert await over.read() == b""
+        for reader, other in [*begun, (over, writer)]:
+            with contextlib.suppress(ConnectionResetError):
+                await reader.read()
+            other.close()
+        stream = open_stream(channel)
+        await stream.write(batch(1))
+        assert (await stream.read()).accepted == 1
+
+    with_door(test, connections=3, idle_timeout=Duration(1))
+
+
 def test_one_stream_too_many_is_told_to_wait():
     async def test(door, host, channel):
         first = open_stream(channel)

@@ -50,6 +50,17 @@ def test_records_are_enriched(tmp_path):
     assert lines(path) == [{"n": "a", "pluginhost": {"host": "me", "hop": 1, "alert": {"id": "a"}}}]
 
 
+def test_scores_stand_in_a_file_beside(tmp_path):
+    path = tmp_path / "alerts.ndjson"
+    context = Context("f.scores", Registry(), lambda: 10**18, "me", "team", "scores")
+    document = {"event": {"id": "a", "kind": "metric"}, "observer": {"vendor": "pluginhost"}}
+    assert deliver(File(File.Options(path=path, what="record"), context), outgoing("a", document)) == [DONE]
+    assert not path.exists()
+    assert lines(tmp_path / "alerts.scores.ndjson") == [{
+        "event": {"id": "a", "kind": "metric", "ingested": "2001-09-09T01:46:40.000Z"}, "observer": {"vendor": "pluginhost", "name": "me"},
+        "data_stream": {"type": "metrics", "dataset": "pluginhost.scores", "namespace": "team"}}]  # fmt: skip
+
+
 def test_a_broken_document_is_dead_and_alone(tmp_path):
     broken = Outgoing(sequence=1, id="x", time=0, severity="low", analyzer="a", document=b"{")
     outcomes = deliver(output(tmp_path / "f"), outgoing("a"), broken, outgoing("b"))

@@ -212,11 +212,22 @@ class TestHosts:
             between = [item for item in day if before.time < item.time < after.time]
             assert [item for item in between if speaks(item, before.label.entity)] == []
 
-    def test_full_disks_are_labelled_and_no_others(self, day):
-        disks = [(item.record["system"]["filesystem"]["used"]["pct"], item.label) for item in day if item.tag == "metricbeat"]
-        assert {label is not None for used, label in disks if used >= 0.9} == {True}
-        assert {label for used, label in disks if used < 0.9} == {None}
-        assert len(by_incident(day, "disk_full")) > 5
+    def test_a_disk_that_fills_up_is_labelled_from_its_first_measure_on_and_as_full_from_90_percent_on(self, day):
+        disks = [(used_share(item), item.label) for item in day if item.tag == "metricbeat"]
+        assert {label.shows for used, label in disks if used >= 0.9} == {("disk_full",)}
+        assert {label.shows for used, label in disks if label and used < 0.9} == {()}
+        assert max(used for used, label in disks if not label) <= 0.8
+        filled = by_incident(day, "disk_filling")
+        assert len(filled) > 5
+        assert all(used_share(items[0]) < 0.85 and sorted(shares) == shares for items in filled for shares in [[*map(used_share, items)]])
+
+    def test_who_guesses_gets_in_by_a_name_that_he_tried(self, day):
+        guesses = [[item.record["message"] for item in items] for items in by_incident(day, "ssh_bruteforce")]
+        broken = [lines for lines in guesses if "Accepted" in lines[-1]]
+        assert 0 < len(broken) < len(guesses)
+        for *failed, accepted in broken:
+            name = accepted.partition(" for ")[2].partition(" from ")[0]
+            assert any(f"{name} from" in line for line in failed)
 
     def test_scans_and_hops(self, day):
         for items in by_incident(day, "port_scan"):
@@ -232,11 +243,15 @@ class TestHosts:
         assert {item.label.kind for item in day if item.label} == {
             "ssh_bruteforce", "lateral_ssh", "port_scan", "address_scan", "sensitive_session", "sudo_to_root", "account_created",
             "account_removed", "account_locked", "account_unlocked", "credential_change", "group_change", "promiscuous_interface",
-            "audit_tampering", "host_silent", "disk_full",
+            "audit_tampering", "host_silent", "disk_filling",
         }  # fmt: skip
 
     def test_nobody_becomes_root_but_where_it_is_labelled(self, day):
         assert {item.label is not None for item in day if "USER=root" in str(item.record)} == {True}
+
+
+def used_share(item):
+    return item.record["system"]["filesystem"]["used"]["pct"]
 
 
 def speaks(item, host):
@@ -264,6 +279,14 @@ class TestWeb:
         went = Counter("GET /checkout/done " in item.record["message"] for item in usual)
         assert 0.005 < went[True] / len(usual) < 0.1
         assert all('/checkout" "' in item.record["message"] for item in usual if "GET /checkout/address " in item.record["message"])
+
+    def test_a_tool_of_another_kind_comes_to_the_session_of_somebody_who_was_here_before(self, day):
+        taken = by_incident(day, "new_user_agent")
+        assert len(taken) > 3
+        for items in taken:
+            user = f" - {items[0].label.entity} ["
+            before = [item for item in day if item.time < items[0].time and user in item.record["message"]]
+            assert [item for item in before if item.label is None] != []
 
     def test_bots_show_what_they_are(self, day):
         for items in by_incident(day, "scanner"):

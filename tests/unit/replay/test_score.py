@@ -90,6 +90,27 @@ def test_average_precision_is_the_area_under_the_ranking():
     assert row.average_precision == pytest.approx((1 + 2 / 3) / 3)
 
 
+def test_what_begins_while_analyzers_learn_need_not_be_found_and_false_alerts_count_all_the_same():
+    found = [hit("login_bruteforce", SECOND, "203.0.113.9"), hit("login_bruteforce", 2 * SECOND)]
+    (row,) = score(truth(*GUESSES), found, 100, ["login_bruteforce"], since=START + HOUR)
+    assert (row.incidents, row.caught, row.findings, row.false.total()) == (1, 0, 2, 1)
+
+
+def test_what_is_due_behind_the_end_of_the_stream_counts_only_if_it_belongs_to_an_incident():
+    known = truth((0, Label("host_silent", "web1", 1)))
+    found = [hit("host_silent", 16 * MINUTE, "web1"), hit("host_silent", 16 * MINUTE, "web2"), hit("host_silent", MINUTE, "web3")]
+    (row,) = score(known, found, 100, ["host_silent"], until=START + 2 * MINUTE)
+    assert (row.caught, row.findings, row.false.total()) == (1, 2, 1)
+
+
+def test_below_the_limit_findings_are_for_the_ranking_only():
+    known = truth(*((n * HOUR, Label("waf_status", "status", n)) for n in (1, 2)))
+    found = [hit("waf", HOUR, sure=9), hit("waf", 9 * HOUR, sure=3), hit("waf", 2 * HOUR, sure=2)]
+    (row,) = score(known, found, 100, ["waf"], told={"waf": 4.0})
+    assert (row.incidents, row.caught, row.findings, row.false.total()) == (2, 1, 1, 0)
+    assert row.average_precision == pytest.approx((1 + 2 / 3) / 2)
+
+
 def test_what_a_document_says():
     document = {"@timestamp": "2026-01-05T00:00:00.250Z", "rule": {"id": "one"}, "user": {"name": "alice", "target": {"name": "eve"}},
                 "related": {"ip": ["203.0.113.9"], "hosts": None}, "event": {"risk_score": 47.0}}  # fmt: skip

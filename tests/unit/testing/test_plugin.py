@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -10,10 +11,13 @@ import pytest
 from pluginhost import Alert, SlidingCount, analyzer
 from pluginhost.problem import Problem
 
+ALONE = os.environ | {"PYTEST_ADDOPTS": " ".join(f"-p no:{name}" for name in ("schemathesis", "hypothesispytest", "pytest_httpserver"))}
+"""Without the plugins that only our own tests use: pytest would load them each time."""
+
 
 def run(folder, *given: str) -> tuple[int, str]:
-    done = subprocess.run([sys.executable, "-c", "from pluginhost.cli import main; main()", *given], cwd=folder, capture_output=True,
-                          text=True, timeout=120, check=False)  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", "from pluginhost.cli import main; main()", *given], cwd=folder, env=ALONE,
+                          capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 
 

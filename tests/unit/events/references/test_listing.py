@@ -149,3 +149,20 @@ def test_nothing_is_nothing():
     assert read("", "strings") == []
     assert read("\n\n# only\n", "networks") == []
     assert read("x" * 100_000 + "\nok\n", "strings")[-1] == ("ok", "")
+
+
+def test_what_is_too_long_is_left_out_whole():
+    assert read("y" * 5000 + "\nok\n", "strings") == [("ok", "")]  # also at the head of the file
+    assert read("# " + "y" * 5000 + "\nok\n", "strings") == [("ok", "")]
+    assert read(f'["{"y" * 5000}", "", "ok", {{"value": "{"z" * 5000}"}}]', "strings") == [("ok", "")]
+
+
+def test_a_note_is_what_is_said_in_words():
+    assert read('[{"value": "a", "note": {"b": []}}, {"pattern": "[x:y = \'c\']", "name": 7, "description": "d"}]', "strings") == [
+        ("a", ""), ("c", "d"),
+    ]  # fmt: skip
+
+
+def test_an_object_of_a_pattern_is_read_from_its_beginning():
+    told = f"""[{{"pattern": "[{"x" * 80}ipv4-addr:value = '10.0.0.1' OR ipv4-addr:value='10.0.0.2']"}}]"""
+    assert read(told, "networks") == [("10.0.0.2", "")]
