@@ -218,7 +218,8 @@ def test_the_analyzers_are_listed_without_a_host(run, tmp_path):
     assert run("list").output == "no analyzers\n"
 
 
-def test_the_shipped_analyzers_are_listed_by_default(run):
+def test_the_shipped_analyzers_are_listed_by_default(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
     listed = [line.split("  ")[0] for line in run("list").output.splitlines()[1:] if line[0] != " "]
     templates = {"count_anomaly", "list_hit", "new_value", "numeric_anomaly", "rare_value"}
     assert listed == sorted({file.stem for file in shipped_analyzers().glob("[!_]*.py")} - templates)
