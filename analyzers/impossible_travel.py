@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pluginhost import Alert, Event, FirstSeen, GeoProfile, LastSeen, Recent, Table, Unjudged, analyzer, haversine_km, place
@@ -6,6 +6,7 @@ from pluginhost import Alert, Event, FirstSeen, GeoProfile, LastSeen, Recent, Ta
 from ._logins import EGRESS, SUCCESS, device, elsewhere, nobody
 
 DAY = 86_400_000_000_000  # ns
+Item = tuple[Any, ...]
 JOURNEY = {"unusual_place", "new_country"}
 LEAST_KM = 200.0  # city data of different sources differ by up to 100 km: nearer places are noise
 
@@ -25,14 +26,14 @@ def shared_egress(event: Event, users: FirstSeen = FirstSeen("30d", limit=16), t
 
 
 class Stop(NamedTuple):
-    """A login at a place. `bad` says that it was reached too fast: it is compared with, but not taken for where the user is."""
+    """A login at a place. `bad` says that it was reached too fast: it is known, but not taken for where the user is."""
 
     lat: float
     lon: float
     country: str | None
     city: str | None
     address: str
-    bad: bool
+    bad: bool = False
 
 
 class Hop(NamedTuple):
@@ -74,8 +75,8 @@ def impossible_travel(event: Event, stops: Recent = Recent(8, "30d"), profile: G
         return Unjudged("no_place")
     country, city = text(event.get("source.geo.country_iso_code")), text(event.get("source.geo.city_name"))
     new_country = country is not None and countries.first(country, event) and len(countries) > 1
-    here, known = Stop(*where, country, city, event["source.ip"], False), stops.items()
-    if any(when == event.time and one[:-1] == here[:-1] for when, one in known):
+    here, known, now = (*where, country, city, event["source.ip"]), stops.items(), event.time
+    if here in [one[:-1] for when, one in known if when == now]:
         return None  # the same login once more
     fastest = max(ways_to(event, here, known, shared), key=lambda way: way.km / way.hours, default=None)
     impossible = fastest is not None and too_fast(fastest, distance_km, speed_kmh, geo_error_km)
@@ -83,40 +84,40 @@ def impossible_travel(event: Event, stops: Recent = Recent(8, "30d"), profile: G
     barely = fastest is not None and fastest.km >= 300 and fastest.km / fastest.hours >= 800
     signs = {"unusual_place": standing.standing == "outside", "new_country": new_country, "new_device": new_device, "fast": barely}
     found = [name for name, is_so in signs.items() if is_so]
-    stops.insert(event, tuple(here._replace(bad=impossible)))
+    stops.insert(event, (*here, impossible))
     if not (impossible or len(found) >= min_signs):
         return None
     reasons = ["learning"] if len(known) < learning else []
     if impossible and fastest is not None:
         reasons += pardons(fastest, ignore_same_country, ignored_country_pairs)
-    return alert(event, fastest, found, impossible, here, reasons)
+    return alert(event, fastest, found, impossible, Stop(*here), reasons)
 
 
 def text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def ways_to(event: Event, here: Stop, known: Sequence[tuple[int, tuple[Any, ...]]], shared: Table) -> Iterator[Hop]:
+def ways_to(event: Event, here: Item, known: Sequence[tuple[int, Item]], shared: Table) -> list[Hop]:
     """The ways between this login and its neighbours in time, as far as these were where the user is: not reached too fast, nor at an
     address that has turned out to be shared since."""
     before = after = None
-    for time, item in reversed(known):
-        if not item[-1] and not shared.get(item[-2], event):
-            if time <= event.time:
-                before = (time, item)
-                break
-            after = (time, item)
-    if before is not None and (way := hop(event.time - before[0], Stop(*before[1]), here)) is not None:
-        yield way
-    if after is not None and (way := hop(after[0] - event.time, here, Stop(*after[1]))) is not None:
-        yield way
+    for when, stop in reversed(known):
+        *_, address, bad = stop
+        if bad or shared.get(address, event):
+            continue
+        if when <= event.time:
+            before = hop(event.time - when, stop, here)
+            break
+        after = when, stop
+    ways = (before, after and hop(after[0] - event.time, here, after[1]))
+    return [way for way in ways if way is not None]
 
 
-def hop(time: int, origin: Stop, target: Stop) -> Hop | None:
+def hop(time: int, origin: Item, target: Item) -> Hop | None:
     """The way of `time` ns; None where it says nothing: at the same place, or within a network, whose places differ by chance."""
-    if origin[:2] == target[:2] or same_network(origin.address, target.address):
+    if origin[:2] == target[:2] or same_network(origin[4], target[4]):
         return None
-    return Hop(origin, target, haversine_km(*origin[:2], *target[:2]), max(time, 1_000_000_000) / 3.6e12)
+    return Hop(Stop(*origin), Stop(*target), haversine_km(*origin[:2], *target[:2]), max(time, 1_000_000_000) / 3.6e12)
 
 
 def too_fast(way: Hop, distance_km: float, speed_kmh: float, geo_error_km: float) -> bool:

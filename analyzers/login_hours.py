@@ -18,13 +18,23 @@ def login_hours(event: Event, hours: FirstSeen = FirstSeen("60d", limit=24), day
         return Unjudged("nobody")
     hour, known = event.time % DAY // HOUR, len(days)
     days.first(event.time // DAY, event)
-    times = [hours.seen((hour + step) % 24) for step in range(-margin, margin + 1)]
+    usual = is_usual(hours, hour, event, margin)
     hours.first(hour, event)
-    if any(one is not None and event.time - one <= 60 * DAY for one in times) or known < learning_days:
+    if usual or known < learning_days:
         return None
     user = event["user.name"]
     return Alert("low", f"{user} logged in at an unusual hour, {hour:02}:00 UTC", technique="T1078",
                  reason=f"no login of {user} within {margin} h of it in 60 days; logins on {known} days are known")
+
+
+def is_usual(hours: FirstSeen, hour: int, event: Event, margin: int) -> bool:
+    """Whether the user has logged in within the margin of that hour; mostly at the very hour, which is asked first."""
+    for step in range(margin + 1):
+        for near in (hour + step, hour - step):
+            last = hours.seen(near % 24)
+            if last is not None and event.time - last <= 60 * DAY:
+                return True
+    return False
 
 
 def login(user="alice"):

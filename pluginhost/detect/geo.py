@@ -6,7 +6,7 @@ sphere of 6,371 km here, which is wrong by 0.5 % at most.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import asin, atan2, cos, degrees, radians, sin, sqrt
 from typing import Any, ClassVar, Literal
 
@@ -57,7 +57,7 @@ _NAMES = (("lat", "lon"), ("latitude", "longitude"))
 
 
 def _read(value: Any) -> Place | None:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for lat, lon in _NAMES:
             if lat in value:
                 return _valid(value[lat], value.get(lon))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import msgspec
 
 from ..events.event import Event
-from .state import LONGEST, State, plain, span_of, text
+from .state import State, plain, span_of, text
 
 __all__ = ["FirstSeen", "LastSeen", "Neighbours", "Recent"]
 
@@ -60,8 +60,7 @@ class FirstSeen(State, gc=False, eq=False):
 
     def first(self, value: object, event: Event) -> bool:
         """True when the key has not shown `value` within `expire` before; from now on it has."""
-        name = value if value.__class__ is str and len(value) <= LONGEST and value.isascii() else text(value)
-        when, seen = event.time, self._seen
+        name, when, seen = text(value), event.time, self._seen
         if seen and when - seen[next(iter(seen))] > self.expire:
             self._forget(when)
         last = seen.pop(name, None)

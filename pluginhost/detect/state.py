@@ -65,6 +65,8 @@ def span_of(given: object) -> int:
 
 def text(value: object) -> str:
     """As text that can be stored: short, and lone surrogates, which a decoder may leave in a text, are escaped."""
+    if value.__class__ is str and len(value) <= LONGEST and value.isascii():
+        return value
     shown = str(value)
     if not shown.isascii():
         shown = shown.encode("utf-8", "backslashreplace").decode()
@@ -75,8 +77,6 @@ def text(value: object) -> str:
 
 def plain(value: object) -> Any:
     """A number, truth value or None as it is, anything else as `text`: what a record says, made fit to be kept."""
-    if value.__class__ is str and len(value) <= LONGEST and value.isascii():
-        return value
     if value is None or isinstance(value, (bool, float)) or (isinstance(value, int) and -(1 << 63) <= value < 1 << 63):
         return value
     return text(value)

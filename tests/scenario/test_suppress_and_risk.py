@@ -75,7 +75,7 @@ def test_everything_is_stored_once_told_to_whom_it_should_be_and_a_rise_once(liv
 
     listed = said(lived, "alerts", "list", "--suppressed")
     assert "bob 6" in listed
-    assert "(contractors)" in listed
+    assert "suppressed: contractors" in listed
     assert [line.split(maxsplit=2) for line in listed.splitlines()[-2:]] == [
         ["2", "contractors", "until the end of March"], ["1", "learning"],
     ]  # fmt: skip
