@@ -105,15 +105,20 @@ class Event(msgspec.Struct, frozen=True, eq=False, gc=False):
         return self._mappings.references.lists.get(name)
 
     def _read(self, field: str) -> Any:
+        known = self._known
+        record = known.get(RECORD)
+        value = MISSING if record is None or field in OVER else finder(field)(record)
+        if value.__class__ is not str or field in ADDRESSES:  # most are texts, and nothing need be done with them
+            value = self._made(field)
+        known[field] = value
+        return value
+
+    def _made(self, field: str) -> Any:
+        """The value as it is handed out: derived if the record does not have it, an address in its shortest form, containers frozen."""
         value = self._own(field)
         if value is MISSING and (derived := DERIVED.get(field)) is not None and not any(self._own(one) for one in derived.own):
             value = derive(derived, self.get(derived.base), self._mappings.references)
-        if field in ADDRESSES:
-            value = addressed(value)
-        elif value.__class__ is not str:
-            value = frozen(value)
-        self._known[field] = value
-        return value
+        return addressed(value) if field in ADDRESSES else frozen(value)
 
     def _own(self, field: str) -> Any:
         """The value as the record itself has it, under its own name or its mapping's."""

@@ -148,7 +148,8 @@ class Beat:
 
     def on_event(self, event):
         self.seen.add(event)
-        self.timers.set("beat", event.time - event.time % (4 * SECOND) + 4 * SECOND)
+        if self.timers.due("beat") is None:
+            self.timers.set("beat", event.time - event.time % (4 * SECOND) + 4 * SECOND)
 
     def on_timer(self, timer):
         return Alert("low", f"beat {{len(self.seen)}}")
