@@ -19,6 +19,7 @@ __all__ = ["Memory", "ShardState", "Snapshot"]
 
 _SWEEP = 1 << 16  # keys of which a sweep keeps a list at a time
 _PART = 128  # keys that are packed or dropped at a time: about a millisecond, with the writing
+_CROWDED = 4096  # changed keys from which on it is worth looking for those that are named twice
 _RUN = 2048  # keys that are sorted at a time, likewise
 Packed = tuple[int, bytes]  # touched, blob
 Cells = dict[bytes, Cell | Packed]
@@ -80,6 +81,7 @@ class Memory:
         self.cells = cells
         self.changed: list[bytes] = []
         self.removed: set[bytes] = set()
+        self._crowded = _CROWDED
         self.snapshot: Snapshot | None = None
         self.saved = max(map(_touched, cells.values()), default=0)  # they are as the store has them
         self._bind(unit, tables)
@@ -141,8 +143,9 @@ class Memory:
         if self.snapshot is not None:
             self.snapshot.keep(key)
         self.changed.append(key)
-        if len(self.changed) > 2 * len(self.cells) + 4096:  # no checkpoint for long, and the same keys again and again
+        if len(self.changed) > self._crowded:  # no checkpoint for long, and the same keys again and again
             self.changed[:] = set(self.changed)
+            self._crowded = 2 * len(self.changed) + _CROWDED
 
     def _make_room(self, now: int) -> None:
         """For one more key: lets go of the oldest where there are too many, and of what it finds too old; called once per new key."""
@@ -168,8 +171,13 @@ class Memory:
     def mark(self, now: int) -> Snapshot:
         """What differs from the store's at this moment; it counts as saved from here on."""
         self.snapshot = Snapshot(self, self.changed, self.removed)
-        self.changed, self.removed, self.saved = [], set(), max(self.saved, now)
+        self.dismiss()
+        self.saved = max(self.saved, now)
         return self.snapshot
+
+    def dismiss(self) -> None:
+        """Counts everything as saved."""
+        self.changed, self.removed, self._crowded = [], set(), _CROWDED
 
     def settled(self, written: bool) -> None:
         """The snapshot has been written, or its writing came to nothing: then what it holds differs from the store's still."""
@@ -274,6 +282,12 @@ class ShardState:
                 yield [], [(name, key) for key in keys]
             for rows in snapshot.parts():
                 yield [(name, *row) for row in rows], []
+
+    def dismiss(self) -> None:
+        """Counts everything as saved, for a state that never will be: else it would remember every key it ever had."""
+        self._forgotten, self.tables_changed = set(), set()
+        for memory in self.memories.values():
+            memory.dismiss()
 
     def settled(self, written: bool) -> None:
         """What `changes` gave is in the store, all of it or nothing."""

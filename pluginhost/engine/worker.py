@@ -205,6 +205,10 @@ class Shard:
             meta={"pending": pack(state.pending), "quarantined": pack(sorted(self._quarantined))},
         )  # fmt: skip
 
+    def dismiss(self) -> None:
+        """Remembers no longer what a checkpoint would have to write; for a shard that makes none."""
+        self._state.dismiss()
+
     def committed(self, offset: int) -> None:
         """The desk has committed all below `offset`, and so may a checkpoint."""
         self._desk = max(self._desk, offset)

@@ -94,6 +94,8 @@ async def backtest(plan: Plan, folder: Path, store: AlertStore, *, route: Route,
 
         async def between(_: Sequence[Row]) -> None:
             progress(outcome.passed)
+            for one in judges:
+                one.shard.dismiss()
             await telling.some()
 
         async with working(judges):
