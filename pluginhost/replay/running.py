@@ -10,6 +10,7 @@ from copy import copy
 import msgspec
 
 from ..store.row import Kind, Row
+from ..wire.chunk import Columns
 from .judging import Judge
 from .rows import SECOND
 
@@ -22,7 +23,7 @@ _RECORDS, _ROWS = 10_000, 2000
 
 
 class Passed(msgspec.Struct):
-    """How far a run has come: records judged, and the times (ns, by arrival) of the first and the last."""
+    """How far a run has come: records judged, the time (ns) of the first and the arrival of the last."""
 
     records: int = 0
     first: int = 0
@@ -73,9 +74,16 @@ async def judged(groups: Iterable[Sequence[Row]], judges: Sequence[Judge], passe
         count = sum(row.count for row in group if row.kind == Kind.RECORDS)
         if count:
             passed.records += count
-            passed.first = passed.first or group[0].arrival
+            passed.first = passed.first or _first(group)
             passed.last = group[-1].arrival
         await between(group)
         if stopping():
             return False
     return True
+
+
+def _first(group: Sequence[Row]) -> int:
+    """The time of the first record; a row arrives with its last."""
+    row = next(row for row in group if row.kind == Kind.RECORDS)
+    time = Columns.unpack(row.columns).times[0]
+    return time if 0 < time <= row.arrival else row.arrival
