@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
 
-from .archive import MIGRATIONS, Archive, DeadLetter, LetterTotals, OutboxRow, StoredAlert, Summary
+from .archive import MIGRATIONS, Archive, DeadLetter, LetterTotals, OutboxRow, StoredAlert, Summary, laden
 from .bounds import Buffer, Keep
 from .database import Database
 from .letters import Letter, bury, expire
@@ -176,14 +176,7 @@ class AlertStore(Archive):
 
     def due(self, output: str, now: int, limit: int) -> tuple[OutboxRow, ...]:
         """What `output` is to deliver by `now` (ns), in the order it was stored: `limit` alerts, or about `_AT_ONCE` bytes of them."""
-        taken, size = [], 0
-        with closing(self._database.each(_DUE, output, now, limit)) as found:
-            for row in found:
-                taken.append(OutboxRow(*row))
-                size += len(taken[-1].document)
-                if size >= _AT_ONCE:
-                    break
-        return tuple(taken)
+        return laden(self._database.each(_DUE, output, now, limit), _AT_ONCE)
 
     def next_due(self, output: str) -> int | None:
         """When (ns) the next alert is due for `output`; None if it has none."""

@@ -5,6 +5,8 @@ Writing is the `AlertStore`'s, which is an archive too. A document is opaque her
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import closing
 from typing import Any, TypeAlias
 
 import msgspec
@@ -13,7 +15,7 @@ from ..problem import Problem
 from .database import Database
 from .risks import Risks
 
-__all__ = ["MIGRATIONS", "Archive", "DeadLetter", "LetterTotals", "OutboxRow", "StoredAlert", "Summary"]
+__all__ = ["MIGRATIONS", "Archive", "DeadLetter", "LetterTotals", "OutboxRow", "StoredAlert", "Summary", "laden"]
 
 MIGRATIONS = (
     """
@@ -131,6 +133,18 @@ class OutboxRow(msgspec.Struct, frozen=True):
     analyzer: str
     document: bytes
     attempts: int
+
+
+def laden(rows: Generator[tuple[Any, ...], None, None], most: int) -> tuple[OutboxRow, ...]:
+    """The first of the rows, about `most` bytes of documents; what is behind them is not read."""
+    taken, size = list[OutboxRow](), 0
+    with closing(rows):
+        for row in rows:
+            taken.append(OutboxRow(*row))
+            size += len(taken[-1].document)
+            if size >= most:
+                break
+    return tuple(taken)
 
 
 class DeadLetter(msgspec.Struct, frozen=True):

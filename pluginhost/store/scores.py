@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from ..metrics import Counts
-from .archive import OutboxRow
+from .archive import OutboxRow, laden
 from .bounds import Buffer, Keep
 from .database import Database
 from .letters import Letter, bury
@@ -87,13 +87,7 @@ class Scores:
 
     def due(self, output: str, now: int, limit: int) -> tuple[OutboxRow, ...]:
         """What `output` is to deliver by `now` (ns), in the order it came: `limit` scores, or about `_AT_ONCE` bytes of them."""
-        taken, size = [], 0
-        for row in self._database.rows(_DUE, output, now, limit):
-            taken.append(OutboxRow(*row))
-            size += len(taken[-1].document)
-            if size >= _AT_ONCE:
-                break
-        return tuple(taken)
+        return laden(self._database.each(_DUE, output, now, limit), _AT_ONCE)
 
     def next_due(self, output: str) -> int | None:
         """When (ns) the next score is due for `output`; None if it has none."""

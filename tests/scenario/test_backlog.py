@@ -5,22 +5,8 @@ from __future__ import annotations
 import json
 
 from sidecars import until
+from silence import SILENT
 
-SILENT = '''
-from pluginhost import Alert, Timers, analyzer
-
-@analyzer(key="user")
-class silent:
-    """A user who has said nothing for ten seconds."""
-
-    timers: Timers = Timers()
-
-    def on_event(self, event):
-        self.timers.set("quiet", event.time + 10_000_000_000)
-
-    def on_timer(self, timer):
-        return Alert("low", "silent")
-'''
 THEN = 1_700_000_000  # s
 
 

@@ -8,6 +8,7 @@ import pytest
 from forward_receiver import Receiver
 from shims import Clock
 from sidecars import free_port, until
+from silence import SILENT
 
 from pluginhost.store.journal import Journal
 
@@ -20,23 +21,6 @@ def burst(event, seen: SlidingCount = SlidingCount("10m")):
     """Every fifth record of a user within ten minutes, by event time."""
     count = seen.add(event)
     return Alert("high", f"{event['user']} {event['seq']}") if count % 5 == 0 else None
-'''
-
-
-SILENT = '''
-from pluginhost import Alert, Timers, analyzer
-
-@analyzer(key="user")
-class silent:
-    """A user who has said nothing for ten seconds."""
-
-    timers: Timers = Timers()
-
-    def on_event(self, event):
-        self.timers.set("quiet", event.time + 10_000_000_000)
-
-    def on_timer(self, timer):
-        return Alert("low", "silent")
 '''
 
 
