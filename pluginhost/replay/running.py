@@ -23,7 +23,7 @@ _RECORDS, _ROWS = 10_000, 2000
 
 
 class Passed(msgspec.Struct):
-    """How far a run has come: records judged, the time (ns) of the first and the arrival of the last."""
+    """How far a run has come: records judged, and the times (ns) of the first and the last."""
 
     records: int = 0
     first: int = 0
@@ -74,16 +74,15 @@ async def judged(groups: Iterable[Sequence[Row]], judges: Sequence[Judge], passe
         count = sum(row.count for row in group if row.kind == Kind.RECORDS)
         if count:
             passed.records += count
-            passed.first = passed.first or _first(group)
-            passed.last = group[-1].arrival
+            passed.first, passed.last = passed.first or _time(group, 0), _time(group, -1)
         await between(group)
         if stopping():
             return False
     return True
 
 
-def _first(group: Sequence[Row]) -> int:
-    """The time of the first record; a row arrives with its last."""
-    row = next(row for row in group if row.kind == Kind.RECORDS)
-    time = Columns.unpack(row.columns).times[0]
+def _time(group: Sequence[Row], place: int) -> int:
+    """The time of the first record (0) or the last one (-1)."""
+    row = [row for row in group if row.kind == Kind.RECORDS][place]
+    time = Columns.unpack(row.columns).times[place]
     return time if 0 < time <= row.arrival else row.arrival
