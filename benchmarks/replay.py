@@ -186,8 +186,9 @@ def of_records(found: Documents, waiting: Mapping[str, bool]) -> Documents:
         one = json.loads(line)
         if waiting.get(one["pluginhost"]["analyzer"], True):
             continue
-        one["pluginhost"]["source"].pop("input", None)
-        for entity in ("user", "host", "source"):
+        for name in ("input", "risk"):
+            one["pluginhost"]["source"].pop(name, None)
+        for entity in ("user", "host"):
             one.get(entity, {}).pop("risk", None)
         made[id_] = json.dumps(one, sort_keys=True).encode()
     return made
@@ -198,13 +199,26 @@ def differing(live: Documents, other: Documents) -> list[str]:
     return sorted(id_ for id_ in live.keys() | other.keys() if live.get(id_) != other.get(id_))
 
 
+def leaves(document: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted path, value) of everything in the document that is no object."""
+    for name, value in document.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{path}{name}.")
+        else:
+            yield path + name, value
+
+
 def told(name: str, live: Documents, other: Documents) -> bool:
     """Prints what came of a comparison; whether both are equal."""
     wrong = differing(live, other)
     print(f"{name}: {len(live):,} live, {len(other):,} replayed, {len(wrong):,} differ")
     for id_ in wrong[:5]:
-        for side, found in (("live    ", live), ("replayed", other)):
-            print(f"  {id_[:12]}  {side}  {found.get(id_, b'is not there').decode()[:2000]}")
+        sides = [dict(leaves(json.loads(found[id_]))) if id_ in found else {} for found in (live, other)]
+        if not all(sides):
+            print(f"  {id_[:12]}  is live only" if sides[0] else f"  {id_[:12]}  is replayed only")
+            continue
+        for path in sorted(path for path in sides[0].keys() | sides[1].keys() if sides[0].get(path) != sides[1].get(path)):
+            print(f"  {id_[:12]}  {path}: {sides[0].get(path)!r} live, {sides[1].get(path)!r} replayed")
     return not wrong
 
 
