@@ -50,15 +50,16 @@ def impossible_travel(event: Event, stops: Recent = Recent(8, "30d"), profile: G
                       devices: FirstSeen = FirstSeen("90d", limit=20), countries: FirstSeen = FirstSeen("180d", limit=20),
                       shared: Table = Table("shared_egress", "30d"), egress: tuple[str, ...] = EGRESS, distance_km: float = 500,
                       speed_kmh: float = 900, geo_error_km: float = 150, min_signs: int = 2, learning: int = 5,
-                      ignore_same_country: bool = False,
+                      bad_networks: tuple[str, ...] = ("anonymizer", "suspicious", "malicious"), ignore_same_country: bool = False,
                       ignored_country_pairs: tuple[tuple[str, str], ...] = ()) -> Alert | Unjudged | None:
     """A user who logs in from places too far apart, or who is somebody else by several signs at once.
 
     Each login is put among the user's last ones in the order of their times, and compared with the one before and the one after it. The
     way is impossible if the places lie at least `distance_km` apart and somebody faster than `speed_kmh` would have been needed, even if
-    both places are wrong by `geo_error_km`. Besides, four signs are looked for: a place outside the user's usual ones, a new country, a new
-    device, and a way that is barely possible (300 km and more at 800 km/h). An impossible way alerts, and so do `min_signs` of the signs;
-    a new country and an unusual place with nothing else may be a journey, and are told as low.
+    both places are wrong by `geo_error_km`. Besides, five signs are looked for: a place outside the user's usual ones, a new country, a new
+    device, a network that the record calls one of `bad_networks` (`source.intelligence_category`), and a way that is barely possible (300
+    km and more at 800 km/h). An impossible way alerts, and so do `min_signs` of the signs; a new country and an unusual place with nothing
+    else may be a journey, and are told as low.
 
     Logins through gateways that many share, and through the networks on the lists `egress`, are not compared and do not move the user.
     A place that was reached too fast is not learned. Kept, but told to nobody: what is found in a user's first `learning` logins, and
@@ -82,7 +83,8 @@ def impossible_travel(event: Event, stops: Recent = Recent(8, "30d"), profile: G
     impossible = fastest is not None and too_fast(fastest, distance_km, speed_kmh, geo_error_km)
     standing = profile.score(event, where, learn=not impossible)
     barely = fastest is not None and fastest.km >= 300 and fastest.km / fastest.hours >= 800
-    signs = {"unusual_place": standing.standing == "outside", "new_country": new_country, "new_device": new_device, "fast": barely}
+    signs = {"unusual_place": standing.standing == "outside", "new_country": new_country, "new_device": new_device, "fast": barely,
+             "bad_network": event.get("source.intelligence_category") in bad_networks}
     found = [name for name, is_so in signs.items() if is_so]
     stops.insert(event, (*here, impossible))
     if not (impossible or len(found) >= min_signs):
@@ -187,6 +189,8 @@ impossible_travel.fires_on([*HOME, login("São Paulo", "198.51.100.7")], every="
 impossible_travel.fires_on([*HOME, login("Null", "198.51.100.7")], every="1h", alerts=1)  # latitude 0, longitude 0 is a place
 impossible_travel.fires_on([*HOME, login("São Paulo", "198.51.100.7"), login("Utrecht")], every="1h", alerts=1)  # home again is no news
 impossible_travel.fires_on([*HOME, login("Paris", "198.51.100.7")], every="2h", alerts=1)  # a journey, low
+impossible_travel.fires_on([*HOME, login("Utrecht", "198.51.100.7", agent="curl/8.5.0", intelligence_category="anonymizer")], alerts=1)
+impossible_travel.quiet_on([*HOME, login("Utrecht", "198.51.100.7", intelligence_category="anonymizer")])
 impossible_travel.quiet_on([*HOME, login("Paris", "198.51.100.7")], every="2h", min_signs=3)
 impossible_travel.quiet_on([*HOME, login("São Paulo", "198.51.100.7")], every="1h", lists={"egress": ["198.51.100.0/24"]})
 impossible_travel.quiet_on([login("Utrecht"), login("São Paulo", "198.51.100.7")], every="1h")  # too little is known
