@@ -1,5 +1,7 @@
 """Fields, events and keys hold for any record, not only for the ones somebody thought of."""
 
+import copy
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from pluginhost.events import Event, Mappings, Slice
 from pluginhost.events.address import canonical, packed
 from pluginhost.events.aliases import ALIASES
 from pluginhost.events.ecs import TYPES, fit
-from pluginhost.events.fields import MISSING, Document, lookup
+from pluginhost.events.fields import MISSING, Document, finder, lookup
 from pluginhost.events.frozen import frozen
 from pluginhost.events.keys import key_bytes, show
 from pluginhost.events.mappings import access, sshd
@@ -114,3 +116,22 @@ def test_the_shortest_form_of_an_address_is_the_same_address(text) -> None:
 @given(anything)
 def test_freezing_changes_nothing_that_can_be_read(value) -> None:
     assert repr(frozen(value)) == repr(value)
+
+
+_PATHS = [path.split("/") for path in (
+    "a", "a.b", "a/b", "a.b.c", "a.b/c", "a/b.c", "a/b/c", "a.b.c.d", "a.b.c/d", "a.b/c.d", "a/b.c.d", "a/b/c.d", "a/b/c/d",
+)]  # fmt: skip
+_VALUES = st.sampled_from((None, "", "x", [], ["x"], ["x", "y"], {}, {"b": 1}, [{"b": 2}, {"c": 3}], [{"b": {"c": 4}}, {"b.c": 5}]))
+
+
+@given(st.lists(st.tuples(st.sampled_from(_PATHS), _VALUES), max_size=5), st.sampled_from(("a", "a.b", "a.b.c", "a.b.c.d", "b")))
+def test_a_field_has_a_finder_that_is_the_lookup(placed, field):
+    record = {}
+    for (*parents, name), value in placed:
+        inner = record
+        for parent in parents:
+            inner = inner.setdefault(parent, {}) if isinstance(inner, dict) else None
+        if isinstance(inner, dict):
+            inner[name] = copy.deepcopy(value)
+    assert finder(field)(record) == lookup(record, field)
+    assert finder(field)(frozen(record)) == lookup(record, field)
