@@ -13,7 +13,10 @@ __all__ = ["DONE", "Context", "Dead", "Done", "Outcome", "Outgoing", "Output", "
 
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """One alert on its way out. `document` is the ECS alert as JSON; `time` is event time in ns UTC; `id` is `event.id`."""
+    """One alert on its way out. `document` is the ECS alert as JSON; `time` is event time in ns UTC; `id` is `event.id`.
+
+    Where people are told, one notification: `document` is that as JSON and `id` its own, the same at every try.
+    """
 
     sequence: int
     id: str
@@ -57,7 +60,7 @@ class Unavailable(Exception):
 class Context(msgspec.Struct, frozen=True):
     """What the host gives to an output. `hostname` marks re-emitted records (loop guard), `namespace` names the data stream.
 
-    `clock` gives ns UTC. `what` says what comes in: alerts, or scores, where the type takes such (see `Output`).
+    `clock` gives ns UTC. `what` says what comes in: alerts, or scores or states, where the type takes such (see `Output`).
     """
 
     name: str
@@ -65,7 +68,7 @@ class Context(msgspec.Struct, frozen=True):
     clock: Callable[[], int]
     hostname: str = "pluginhost"
     namespace: str = "default"
-    what: Literal["alerts", "scores"] = "alerts"
+    what: Literal["alerts", "scores", "states"] = "alerts"
 
 
 @runtime_checkable
@@ -78,7 +81,9 @@ class Tagging(Protocol):
 class Output(Protocol):
     """One way out. Built as `Type(options, context)`; the class attribute `Options` is its declaration.
 
-    A type with the class attribute `scores = True` takes scores, too: then a second one is built of the same options for them alone.
+    A type with the class attribute `scores = True` takes scores, too: then a second one is built of the same options for them alone; the
+    same with `states = True` and the states of alerts. One with `notifies = True` tells people: what it is given are notifications, each
+    of one alert or of many (`alerts.notification`), and never plain alerts.
     """
 
     address: str  # for people: "http://127.0.0.1:9200"

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import msgspec
 
-from .archive import MIGRATIONS, Archive, DeadLetter, LetterTotals, OutboxRow, StoredAlert, Summary, laden
+from .archive import Archive, DeadLetter, LetterTotals, OutboxRow, StoredAlert, Summary, laden
 from .bounds import Buffer, Keep
 from .database import Database
 from .letters import Letter, bury, expire
+from .migrations import MIGRATIONS
 from .scores import Scores
 
 __all__ = ["AlertStore", "Archive", "Buffer", "Commit", "DeadLetter", "Keep", "Letter", "LetterTotals", "NewAlert", "OutboxRow",
