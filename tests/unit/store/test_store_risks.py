@@ -9,7 +9,7 @@ import pytest
 from pluginhost.problem import Problem
 from pluginhost.store import alerts, risks
 from pluginhost.store.alerts import AlertStore, Commit, NewAlert
-from pluginhost.store.archive import MIGRATIONS
+from pluginhost.store.migrations import MIGRATIONS
 from pluginhost.store.risks import Override, Risk
 
 
