@@ -8,9 +8,9 @@ import pytest
 
 from pluginhost.options import Duration, Size
 from pluginhost.store.alerts import AlertStore, Commit, Letter, NewAlert
-from pluginhost.store.migrations import MIGRATIONS
 from pluginhost.store.bounds import Buffer, Keep
 from pluginhost.store.journal import Journal, Kind, Row
+from pluginhost.store.migrations import MIGRATIONS
 
 SECOND = 10**9
 
