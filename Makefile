@@ -8,6 +8,7 @@
 # make bench  what records cost, beside peers from the package index; the longer ones run alone: benchmarks/README.md
 # make replay a million records to a real sidecar, and backtests over the same ones: equal byte by byte; takes some minutes
 # make eval   how well the shipped analyzers find made-up attacks, into docs/evaluation.md; takes some minutes
+# make load   a thousand alerts a second for a minute while all that they go to fail half of the time: what was delivered, and when
 # make soak   kill -9 under load, ROUNDS times; power cuts, 120 times; 3,000 reloads
 PYTHON ?= python3
 JOBS ?= 4
@@ -15,7 +16,7 @@ ROUNDS ?= 200
 SEED ?= 1
 BIN := .venv/bin
 
-.PHONY: demo run check test long peers bench replay eval soak docs protos lock system clean
+.PHONY: demo run check test long peers bench replay eval load soak docs protos lock system clean
 
 demo: .venv/core
 	@$(BIN)/pluginhost demo
@@ -46,6 +47,9 @@ replay: .venv/dev
 
 eval: .venv/dev
 	$(BIN)/python benchmarks/eval.py --write
+
+load: .venv/dev
+	$(BIN)/python benchmarks/delivery.py
 
 soak: .venv/dev
 	$(BIN)/python tests/soak/soak.py --rounds $(ROUNDS) --seed $(SEED)

@@ -1,10 +1,11 @@
-from pluginhost import Alert, Event, FirstSeen, Streak, Timer, Timers, analyzer
+from pluginhost import Alert, Event, FirstSeen, Resolved, Streak, Timer, Timers, analyzer
 from pluginhost.options import Duration
 
 from ._hosts import said
 
 SLOT = 900_000_000_000  # ns: a quarter of an hour
 MINUTE = 60_000_000_000  # ns
+WEEK = 604_800_000_000_000  # ns
 
 
 class Watch:
@@ -24,6 +25,17 @@ class Watch:
             self.timers.set("silent", due)
             self.slots.first(event.time // SLOT, event)
             self.names.first(said(event, field, "nameless"), event)
+
+    def silent(self, timer: Timer) -> bool:
+        """Whether it is to be told that it has fallen silent; then that is remembered for a week, so that its return can be told."""
+        if timer.name != "silent" or not self.steady():
+            return False
+        self.timers.set("told", timer.due + WEEK)
+        return True
+
+    def back(self) -> bool:
+        """Whether its silence was told."""
+        return self.timers.cancel("told")
 
     @property
     def name(self) -> str:
@@ -46,9 +58,10 @@ class Watch:
 class HostSilent(Watch):
     """A host of which nothing is heard any more.
 
-    Any record that names a host counts, so it need not send heartbeats. Fires once when a host was not heard for `after`, if it was heard
-    steadily before: in each of `learning` quarters of an hour in a row, and in three of four of the last six hours. Where hosts come and
-    go, put those that must be there on a list of names and give it as `expected`: then only these are watched.
+    Any record that names a host counts, so it need not send heartbeats. It is over when the host is heard again. Fires once when a host
+    was not heard for `after`, if it was heard steadily before: in each of `learning` quarters of an hour in a row, and in three of four of
+    the last six hours. Where hosts come and go, put those that must be there on a list of names and give it as `expected`: then only
+    these are watched.
     """
 
     timers: Timers = Timers()
@@ -58,12 +71,14 @@ class HostSilent(Watch):
     learning: int = 4
     expected: str = ""
 
-    def on_event(self, event: Event) -> None:
-        if not self.expected or event.listed("host.name", self.expected) is not None:
-            self.heard(event, "host.name")
+    def on_event(self, event: Event) -> Resolved | None:
+        if self.expected and event.listed("host.name", self.expected) is None:
+            return None
+        self.heard(event, "host.name")
+        return Resolved(f"{self.name} is heard again") if self.back() else None
 
     def on_timer(self, timer: Timer) -> Alert | None:
-        if not self.steady():
+        if not self.silent(timer):
             return None
         return Alert("medium", f"nothing was heard of {self.name} for {self.after}", technique="T1562", since=self.last(timer),
                      reason=f"it was heard steadily, in {len(self.slots)} quarters of an hour before, then not for {self.after}")
@@ -74,7 +89,7 @@ class HeartbeatMissing(Watch):
     """A monitor of Heartbeat that is checked no more.
 
     Whether it is up or down does not matter (see `monitor_down`): nobody looks any longer, so nobody would know. Fires once when a monitor
-    that was checked steadily, as `host_silent` has it, was not checked for `after`.
+    that was checked steadily, as `host_silent` has it, was not checked for `after`; it is over with the next check.
     """
 
     timers: Timers = Timers()
@@ -83,28 +98,28 @@ class HeartbeatMissing(Watch):
     after: Duration = Duration.of("15m")
     learning: int = 4
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: Event) -> Resolved | None:
         self.heard(event, "monitor.name")
+        return Resolved(f"{self.name} is checked again") if self.back() else None
 
     def on_timer(self, timer: Timer) -> Alert | None:
-        if not self.steady():
+        if not self.silent(timer):
             return None
         return Alert("low", f"{self.name} was not checked for {self.after}", since=self.last(timer), fields={"related.hosts": [self.name]},
                      reason=f"the monitor was checked steadily, then not for {self.after}: Heartbeat, or the way from it, is down")
 
 
 @analyzer(where="_exists_:monitor.id AND monitor.status:(up OR down)", key="monitor.id")
-def monitor_down(event: Event, downs: Streak = Streak("1d", limit=1000), checks: int = 2) -> Alert | None:
+def monitor_down(event: Event, downs: Streak = Streak("1d", limit=1000), checks: int = 2) -> Alert | Resolved | None:
     """A monitor of Heartbeat that is down.
 
-    Fires once when `checks` checks in a row failed, and again only after one succeeded.
+    Fires once when `checks` checks in a row failed; with the first that succeeds it is over.
     """
+    what = said(event, "monitor.name", said(event, "monitor.id", "a monitor"))
     if event.get("monitor.status") == "up":
-        downs.end(event)
-        return None
+        return Resolved(f"{what} is up again") if downs.end(event) >= checks else None
     if downs.add(event) != checks:
         return None
-    what = said(event, "monitor.name", said(event, "monitor.id", "a monitor"))
     return Alert("medium", f"{what} is down: {said(event, 'error.message', 'no reason is told')}", technique="T1499",
                  reason=f"{checks} checks in a row failed")
 
@@ -131,5 +146,6 @@ HeartbeatMissing.quiet_on([check(), *[check("down")] * 7], every="10m", wait="4m
 HeartbeatMissing.survives([check(one, one) for one in (None, "", 7, [], {}, "x" * 5000)], wait="1h")
 monitor_down.fires_on([check("down")] * 9, every="1m", alerts=1)
 monitor_down.fires_on([*[check("down")] * 3, check(), *[check("down")] * 3], every="1m", alerts=2)
+monitor_down.resolves_on([*[check("down")] * 3, check()], every="1m")
 monitor_down.quiet_on([check("down"), check()] * 5, every="1m")
 monitor_down.survives([check(one, one) for one in (None, "", 7, [], {}, "down")])

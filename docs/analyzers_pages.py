@@ -21,7 +21,7 @@ import msgspec
 import yaml
 
 from pluginhost import shipped_analyzers
-from pluginhost.cli.alerts import _flat
+from pluginhost.cli.alerts.looking import flat
 from pluginhost.cli.common import alert_line
 from pluginhost.detect.declaration import Example
 from pluginhost.detect.finding import SEVERITIES
@@ -289,7 +289,7 @@ def _alert(finding: Finding) -> str:
     document = msgspec.json.decode(finding.document)
     told = {"document": document, "severity": finding.severity, "headline": finding.message, "analyzer": finding.analyzer,
             "id": finding.id}
-    leaves = [(name, value) for name, value in _flat(document) if not f"{name}.".startswith(_OUT)]
+    leaves = [(name, value) for name, value in flat(document) if not f"{name}.".startswith(_OUT)]
     return "".join([f"{_short(click.unstyle(alert_line(told)))}\n\n", *(f"  {name:<34} {_short(str(value))}\n" for name, value in leaves)])
 
 

@@ -18,12 +18,27 @@ import click
 import msgspec
 import yaml
 
-from pluginhost import Alert, Derived, Event, FirstSeen, LastSeen, Recent, Scored, SlidingCount, Table, Timer, Timers, Unjudged
+from pluginhost import Alert, Derived, Event, FirstSeen, LastSeen, Recent, Resolved, Scored, SlidingCount, Table, Timer, Timers, Unjudged
 from pluginhost.cli import main as cli
 from pluginhost.engine.parts import find, names
 from pluginhost.events.aliases import ALIASES
-from pluginhost.host.config import Config, Journal, ListFile, Log, Metrics, Risk, RiskLevels, RiskWeights, Route, Scores, Suppression
+from pluginhost.host.config import Config, Journal, ListFile, Log, Metrics, Route, Scores
 from pluginhost.host.exposition import METRICS
+from pluginhost.host.gathering import Incidents
+from pluginhost.host.policies import (
+    Aggregate,
+    During,
+    Grouping,
+    Hours,
+    Limit,
+    Risk,
+    RiskLevels,
+    RiskWeights,
+    Suppression,
+    Terms,
+    Threshold,
+    Vip,
+)
 from pluginhost.inputs.access import Key
 from pluginhost.inputs.forward.options import Client, User
 from pluginhost.options import describe
@@ -56,6 +71,15 @@ def parts() -> dict[str, str]:
         **{f"output {name}": _options(find("outputs", name).Options) for name in names("outputs")},
         "lists": _options(ListFile),
         "suppress": _options(Suppression),
+        "during": _options(During),
+        "grouping": _options(Grouping),
+        "threshold": _options(Threshold),
+        "vip": _options(Vip),
+        "incidents": _options(Incidents),
+        "terms": _options(Terms),
+        "hours": _options(Hours),
+        "aggregate": _options(Aggregate),
+        "limit": _options(Limit),
         "risk": _options(Risk),
         "scores": _options(Scores),
         "risk weights": _options(RiskWeights),
@@ -67,7 +91,7 @@ def parts() -> dict[str, str]:
         "calling": _options(Calling),
         "event": _members(Event),
         "states": "\n".join(_state(one) for one in _STATES),
-        "results": "\n".join(_struct(one) for one in (Alert, Derived, Scored, Unjudged, Timer)),
+        "results": "\n".join(_struct(one) for one in (Alert, Resolved, Derived, Scored, Unjudged, Timer)),
         "aliases": _table(("ECS name", "is also found as"), ((f"`{name}`", _codes(raw)) for name, raw in ALIASES.items())),
         "commands": "\n".join(_command(name, one) for name, one in commands()),
     }

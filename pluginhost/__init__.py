@@ -12,7 +12,7 @@ from .detect.cuckoo import Cuckoo
 from .detect.decay import DecayCount, LeakyBucket
 from .detect.declaration import analyzer, by_options
 from .detect.distinct import Distinct, SlidingDistinct
-from .detect.finding import Alert, Derived, Scored, Timer, Unjudged
+from .detect.finding import Alert, Derived, Resolved, Scored, Timer, Unjudged
 from .detect.forest import RandomCutForest
 from .detect.geo import GeoProfile, Standing, haversine_km, place
 from .detect.markov import Pace, PageOrder, normalised
@@ -34,8 +34,8 @@ from .options import Duration
 __all__ = ["Absence", "Alert", "ClientCounts", "CountSurprise", "Cuckoo", "DecayCount", "Derived", "Distinct", "Duration", "Entry",
            "Event", "EwmaZ", "FirstSeen", "GeoProfile", "Holt", "Interval", "Intervals", "LastSeen", "LeakyBucket", "Listing",
            "MinuteCounts", "MissingField", "MovingAverage", "Neighbours", "Pace", "PageOrder", "Peaks", "RandomCutForest", "RareValue",
-           "Recent", "RobustZ", "Score", "Scored", "SeasonalSlots", "Sequence", "SlidingCount", "SlidingDistinct", "Standing", "Streak",
-           "Table", "Timer", "Timers", "TopK", "TumblingCount", "Unjudged", "WindowAverage", "analyzer", "by_options",
+           "Recent", "Resolved", "RobustZ", "Score", "Scored", "SeasonalSlots", "Sequence", "SlidingCount", "SlidingDistinct", "Standing",
+           "Streak", "Table", "Timer", "Timers", "TopK", "TumblingCount", "Unjudged", "WindowAverage", "analyzer", "by_options",
            "haversine_km", "normalised", "place"]  # fmt: skip
 
 

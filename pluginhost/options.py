@@ -168,17 +168,22 @@ def parse(text: str, file: str = "configuration") -> Tree:
             return made
         if isinstance(node, yaml.SequenceNode):
             return [plain(item, (*path, index), depth + 1) for index, item in enumerate(node.value)]
-        value = loader.construct_object(node)
+        value = node.value if _clock(node) else loader.construct_object(node)
         return _filled(value, path, tree, found) if isinstance(value, str) else value
 
     try:
         tree.value = plain(node, (), 0) if node is not None else {}
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
+    except yaml.YAMLError as error:
         raise _not_yaml(error, text, file) from None
     if found:
         raise Problems(found)
     tree.value = {} if tree.value is None else tree.value  # a file of nothing but `---`
     return tree
+
+
+def _clock(node: yaml.Node) -> bool:
+    """Whether YAML would make something of its own of a date or a time of the day; here both are text, with quotes or without."""
+    return node.tag.endswith(":timestamp") or (node.tag.endswith((":int", ":float")) and ":" in node.value)
 
 
 def _composed(text: str, file: str) -> yaml.Node | None:

@@ -18,13 +18,17 @@ from ..events.event import Event
 from ..wire.times import iso
 from .sanitise import clean
 
-__all__ = ["CATEGORIES", "ECS_VERSION", "EVIDENCE", "OUTCOMES", "Rule", "document", "laid", "merge", "put"]
+__all__ = ["CATEGORIES", "ECS_VERSION", "EVIDENCE", "OUTCOMES", "RESOLVED", "Rule", "document", "laid", "merge", "put"]
 
 ECS_VERSION = "8.17.0"
 EVIDENCE = 10
 """The most contributing events an alert keeps."""
 
+RESOLVED = "resolved"
+"""What `pluginhost.alert.status` says in the document of a condition that is over."""
+
 _LISTS = ("keywords", "ips")
+_RESERVED = ("suppressed", "status", "escalated", "withheld", "vip")  # said under `pluginhost.alert` by us only
 CATEGORIES = frozenset((
     "api", "authentication", "configuration", "database", "driver", "email", "file", "host", "iam", "intrusion_detection", "library",
     "malware", "network", "package", "process", "registry", "session", "threat", "vulnerability", "web",
@@ -47,18 +51,26 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 def document(rule: Rule, alert: Alert, *, event: Event | None, key: Mapping[str, Any], event_id: str, fingerprint: str, time: int,
-             window: tuple[int, int] | None) -> dict[str, Any]:  # fmt: skip
-    """The document of `alert`. `key` holds the key's fields by name, `window` is (count, since in ns) of what was counted."""
+             window: tuple[int, int] | None, over: bool = False) -> dict[str, Any]:  # fmt: skip
+    """The document of `alert`. `key` holds the key's fields by name, `window` is (count, since in ns) of what was counted.
+
+    `over`: it says that the condition has ended. Then it is no alert for whoever counts those: `event.kind` is `event`.
+    """
     count = alert.count if alert.count is not None else window[0] if window else 1
     since = alert.since if alert.since is not None else window[1] if window else time
     made: dict[str, Any] = event.document() if event is not None else {}
+    if isinstance(said := made.get("event"), dict):
+        for name in ("url", "reference"):  # links that people are to follow are not a sender's to give
+            said.pop(name, None)
     put(made, {**key, **alert.fields})
+    for name in _RESERVED if isinstance(own := _get(made, "pluginhost.alert"), dict) else ():
+        own.pop(name, None)  # whatever stood in the record or in `fields`
     merge(made, {
         "@timestamp": iso(time, 3),
         "ecs": {"version": ECS_VERSION},
         "message": alert.message,
         "event": {
-            "id": event_id, "kind": "alert", "action": rule.id, "module": "pluginhost", "dataset": "pluginhost.alerts",
+            "id": event_id, "kind": "event" if over else "alert", "action": rule.id, "module": "pluginhost", "dataset": "pluginhost.alerts",
             "provider": rule.id, "severity": SEVERITIES[alert.severity], "reason": alert.reason or alert.message,
             "risk_score": float(SEVERITIES[alert.severity] if alert.risk is None else alert.risk),
             "start": iso(min(since, time), 3), "end": iso(time, 3),
@@ -66,14 +78,12 @@ def document(rule: Rule, alert: Alert, *, event: Event | None, key: Mapping[str,
         "log": {"level": alert.severity},
         "rule": {"id": rule.id, "name": rule.name, "description": rule.description, "ruleset": rule.ruleset},
         "observer": {"vendor": "pluginhost", "product": "pluginhost", "type": "ids", "version": __version__},
-        "pluginhost": {"analyzer": rule.id, "alert": {"fingerprint": fingerprint, "count": count} | _advice(alert)},
+        "pluginhost": {"analyzer": rule.id, "alert": {"fingerprint": fingerprint, "count": count} | _advice(alert, over)},
     })  # fmt: skip
-    if not alert.reasons:
-        made["pluginhost"]["alert"].pop("suppressed", None)  # only `Alert.suppressed` says so, whatever stood in `fields`
     made["event"]["category"] = _allowed(made["event"].get("category"), CATEGORIES) or ["intrusion_detection"]
     if not _allowed(made["event"].get("outcome"), OUTCOMES):
         made["event"].pop("outcome", None)
-    made["event"]["type"] = ["info"]
+    made["event"]["type"] = ["end" if over else "info"]
     made["event"]["risk_score_norm"] = made["event"]["risk_score"]
     if alert.techniques:
         made["threat"] = {"framework": "MITRE ATT&CK", "technique": _techniques(alert.techniques)}
@@ -84,9 +94,10 @@ def document(rule: Rule, alert: Alert, *, event: Event | None, key: Mapping[str,
     return clean(made)
 
 
-def _advice(alert: Alert) -> dict[str, Any]:
-    advised = {} if alert.action == "allow" else {"action": alert.action}
-    return {**advised, "suppressed": list(alert.reasons)} if alert.reasons else advised
+def _advice(alert: Alert, over: bool) -> dict[str, Any]:
+    told: dict[str, Any] = {"status": RESOLVED} if over else {}
+    told |= {} if alert.action == "allow" else {"action": alert.action}
+    return {**told, "suppressed": list(alert.reasons)} if alert.reasons else told
 
 
 def _from_event(made: dict[str, Any], event: Event, evidence: Iterable[Event]) -> None:

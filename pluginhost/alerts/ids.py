@@ -30,6 +30,11 @@ def timer_event_id(rule: str, key: bytes, timer: str, due: int, n: int) -> str:
     return _digest(b"timer", rule.encode(), key, timer.encode(), b"%d" % due, b"%d" % n)
 
 
+def change_id(print_: str, sequence: int) -> str:
+    """`event.id` of the change numbered `sequence` of a group, where no finding has made it."""
+    return _digest(b"change", print_.encode(), b"%d" % sequence)
+
+
 def score_id(rule: str, key: bytes, about: bytes, at: int) -> str:
     """`event.id` of the score that `rule` gave the typed key, and what it is `about` beside, for the interval that began `at` (ns)."""
     return _digest(b"score", rule.encode(), key, about, b"%d" % at)

@@ -7,13 +7,14 @@ down in `telling`; how it looks in a chat or a mail is the notifiers'.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
 from ..detect.finding import SEVERITIES, Severity
+from ..events.fields import Document
 
-__all__ = ["ALERTS", "Kind", "Notification", "Table", "decoded"]
+__all__ = ["ALERTS", "Kind", "Notification", "Table", "decoded", "severity_of"]
 
 ALERTS = 100
 """The most alerts whose documents a notification holds; those beyond are counted."""
@@ -45,22 +46,23 @@ class Notification(msgspec.Struct, frozen=True):
     @property
     def first(self) -> Mapping[str, Any]:
         """The document that speaks for all: the oldest of the gravest."""
-        return max(self.alerts, key=lambda one: SEVERITIES[_severity(one)])
+        return max(self.alerts, key=lambda one: SEVERITIES[severity_of(one)])
 
     @property
     def severity(self) -> Severity:
         """The gravest of its alerts'."""
-        return _severity(self.first)
+        return severity_of(self.first)
 
     @property
     def group(self) -> str:
         """The fingerprint by which a service may know what belongs together; of a digest its own id."""
-        return self.id if self.kind == "digest" else str(self.first.get("pluginhost", {}).get("alert", {}).get("fingerprint", self.id))
+        return self.id if self.kind == "digest" else str(Document(self.first).get("pluginhost.alert.fingerprint", self.id))
 
 
-def _severity(document: Mapping[str, Any]) -> Severity:
-    told: Any = document.get("log", {}).get("level")
-    return told if told in SEVERITIES else "low"
+def severity_of(document: Mapping[str, Any]) -> Severity:
+    """The severity that an alert's document tells; `low` if it tells none."""
+    told = Document(document).get("log.level")
+    return cast(Severity, told) if isinstance(told, str) and told in SEVERITIES else "low"
 
 
 decoded = msgspec.json.Decoder(Notification).decode

@@ -15,8 +15,8 @@ from ..problem import Problem
 __all__ = ["main"]
 
 logging.getLogger("pluginhost").addHandler(logging.NullHandler())  # what is logged is for `run` to show; the others print it themselves
-_COMMANDS = ("run", "check", "test", "new", "list", "status", "top", "tap", "alerts", "risk", "dead-letters", "reload", "schema", "conf",
-             "demo", "generate", "backtest", "detect")  # fmt: skip
+_COMMANDS = ("run", "check", "test", "new", "list", "status", "top", "tap", "alerts", "incidents", "mutes", "risk", "dead-letters",
+             "notify", "reload", "schema", "conf", "demo", "generate", "backtest", "detect", "setup", "backup", "restore")  # fmt: skip
 
 
 class _Commands(click.Group):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import shutil
 import sys
 import textwrap
@@ -12,11 +14,12 @@ from typing import Any, TypeVar
 
 import click
 
+from ..alerts.desk import resolves
 from ..host.config import Configured, configure, default_file
 from ..problem import Problem, printable
 from ..store.alerts import AlertStore, Archive
 
-__all__ = ["COLORS", "alert_line", "archive", "config_option", "configured", "laid", "quarantined"]
+__all__ = ["COLORS", "alert_line", "archive", "config_option", "configured", "laid", "login", "quarantined"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,6 +32,14 @@ def config_option(command: F) -> F:
     """The option `--config`."""
     told = "Configuration file; default: ./pluginhost.yaml, /etc/pluginhost/pluginhost.yaml, or safe defaults."
     return click.option("--config", "-c", "config", type=click.Path(path_type=Path, dir_okay=False), help=told)(command)
+
+
+def login() -> str:
+    """Who is logged in; a number where the user has no name, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def configured(config: Path | None) -> Configured:
@@ -51,14 +62,24 @@ def alert_line(alert: Mapping[str, Any]) -> str:
     when = str(alert["document"].get("@timestamp", ""))[:19].replace("T", " ")
     severity = str(alert["severity"])
     head, short = f"{when}  {severity:8}  {alert['analyzer']:<20}", alert["id"][:12]
-    text = f"{printable(str(alert['headline']), 160)}  {short}"
+    over = "over: " if resolves(alert["document"]) else ""
+    text = f"{over}{printable(str(alert['headline']), 160)}  {short}"
     if reasons := alert.get("suppressed"):
         text += f"  suppressed: {', '.join(reasons.split(' '))}"
+    if (state := alert.get("state")) and (state["status"] != "open" or state["assignee"] or state["incident"]):
+        text += f"  {_state(state)}"
     room = (_columns() or 10_000) - len(head) - 2
     beside = f"  {laid(text, len(head) + 2)}" if room >= min(_ROOM, len(text)) else f"\n{'':{_BESIDE}}{laid(text, _BESIDE)}"
     before, _, after = f"{head.rstrip() if beside[0] == chr(10) else head}{beside}".rpartition(short)
     told = before.replace(f"  {severity:8}", f"  {click.style(f'{severity:8}', fg=COLORS.get(severity))}", 1)
     return f"{told}{click.style(short + after, dim=True)}"
+
+
+def _state(state: Mapping[str, Any]) -> str:
+    """What there is to be said of the state of an alert's group, unless it is merely open."""
+    words = [str(state["status"]).replace("_", " "), *([f"as {state['verdict']}"] if state["verdict"] else [])]
+    words += [printable(state["assignee"], 60)] if state["assignee"] else []
+    return f"({' '.join(words)}{', ' if state['incident'] else ''}{f'incident {n}' if (n := state['incident']) else ''})"
 
 
 def laid(text: str, column: int) -> str:

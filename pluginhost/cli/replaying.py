@@ -15,8 +15,8 @@ import click
 import msgspec
 
 from ..engine.parts import find
+from ..host.beside import output_beside
 from ..host.config import Configured, Part
-from ..host.scoring import score_output
 from ..host.sending import sender
 from ..inputs.kafka import KafkaOptions
 from ..match import compile as compile_predicate
@@ -132,7 +132,7 @@ def _ways(setup: Configured, part: Part, namespace: str) -> Iterator[tuple[Way, 
     when = compile_predicate(part.when) if part.when is not None else None
     yield Way(part.name, output.batch, sender(output), part.route.analyzers, when), output
     if part.name in setup.policy.trends:
-        output = score_output(part, context)
+        output = output_beside(part, context, "scores")
         yield Way(part.name, output.batch, sender(output), scores=True), output
 
 

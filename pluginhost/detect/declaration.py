@@ -66,7 +66,7 @@ class Example(msgspec.Struct, frozen=True):
     values, or (kind, values) where the kind is not strings or networks.
     """
 
-    want: Literal["fires", "quiet", "survives"]
+    want: Literal["fires", "resolves", "quiet", "survives"]
     records: tuple[Record, ...]
     every: int
     wait: int
@@ -197,7 +197,7 @@ class Analyzer:
         """The layout of its state: equal shapes can take over each other's state."""
         return ",".join(f"{name}:{state.shape}" for name, state in sorted(self.states.items()))
 
-    def _example(self, want: Literal["fires", "quiet", "survives"], records: Record | Sequence[Record], every: str | float,
+    def _example(self, want: Literal["fires", "resolves", "quiet", "survives"], records: Record | Sequence[Record], every: str | float,
                  wait: str | float, tag: str, alerts: int | None, lists: Mapping[str, Lists],
                  options: Mapping[str, Any]) -> Analyzer:  # fmt: skip
         frame = sys._getframe(2)  # noqa: SLF001 - the author's line, for the page that shows a failing example
@@ -210,6 +210,11 @@ class Analyzer:
                  alerts: int | None = None, lists: Mapping[str, Lists] = _NONE, **options: Any) -> Analyzer:  # fmt: skip
         """An example that must give an alert (or exactly `alerts` of them), with records spaced by `every`; `lists` are there for it."""
         return self._example("fires", records, every, wait, tag, alerts, lists, options)
+
+    def resolves_on(self, records: Record | Sequence[Record], *, every: str | float = "1s", wait: str | float = 0, tag: str = "example",
+                    lists: Mapping[str, Lists] = _NONE, **options: Any) -> Analyzer:  # fmt: skip
+        """An example that must give a `Resolved`."""
+        return self._example("resolves", records, every, wait, tag, None, lists, options)
 
     def quiet_on(self, records: Record | Sequence[Record], *, every: str | float = "1s", wait: str | float = 0, tag: str = "example",
                  lists: Mapping[str, Lists] = _NONE, **options: Any) -> Analyzer:  # fmt: skip

@@ -1,4 +1,4 @@
-"""What an analyzer may return: an `Alert`, a `Derived` record, a `Scored` interval, `Unjudged`, several of them, or None.
+"""What an analyzer may return: an `Alert`, that one is `Resolved`, a `Derived` record, a `Scored` interval, `Unjudged`, several, or None.
 
 Plain frozen values.
 """
@@ -15,7 +15,7 @@ import msgspec
 from ..events.event import Event
 from .series import Score
 
-__all__ = ["ACTIONS", "SEVERITIES", "Alert", "Derived", "Scored", "Severity", "Timer", "Unjudged"]
+__all__ = ["ACTIONS", "SEVERITIES", "Alert", "Derived", "Resolved", "Scored", "Severity", "Timer", "Unjudged"]
 
 Severity = Literal["low", "medium", "high", "critical"]
 Action = Literal["allow", "step_up", "deny"]
@@ -72,6 +72,26 @@ class Alert(msgspec.Struct, frozen=True):
     def reasons(self) -> tuple[str, ...]:
         """Why nobody should be told, as a tuple, each once."""
         return (self.suppressed,) if isinstance(self.suppressed, str) else tuple(dict.fromkeys(self.suppressed))
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """The condition that the group's alerts were about is over: the host is back, the disk has room again.
+
+    It is told to those who were told of the alerts and ask for this, and closes them; where nobody was told of any, nothing comes of it.
+    `message`, `reason`, `fields` and `evidence` are as in an `Alert`.
+    """
+
+    message: str
+    reason: str = ""
+    fields: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    evidence: Sequence[Event] = ()
+
+    def __post_init__(self) -> None:
+        self.alert()
+
+    def alert(self) -> Alert:
+        """The alert that its document is made like; the desk gives it the severity of what has ended."""
+        return Alert("low", self.message, reason=self.reason, fields=self.fields, evidence=self.evidence, risk=0.0)
 
 
 class Derived(msgspec.Struct, frozen=True):

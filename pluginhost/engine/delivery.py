@@ -10,18 +10,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from ..metrics import Counts
 from ..problem import Problem, printable
-from ..store.alerts import AlertStore, OutboxRow
-from ..store.scores import Scores
+from ..store.archive import OutboxRow
 
-__all__ = ["COUNTS", "Delivery", "Unreachable", "Verdicts"]
+__all__ = ["COUNTS", "Delivery", "Outbox", "Unreachable", "Verdicts"]
 
 log = logging.getLogger(__name__)
 
@@ -45,15 +44,38 @@ class Unreachable(Exception):
         self.reason, self.after, self.slow = reason, after, slow
 
 
+class Outbox(Protocol):
+    """What waits for outputs in a store."""
+
+    def due(self, output: str, now: int, limit: int) -> Sequence[OutboxRow]:
+        """What `output` is to deliver by `now` (ns), in order: `limit` at most."""
+        ...
+
+    def next_due(self, output: str) -> int | None:
+        """When (ns) the next is due for `output`; None if nothing waits."""
+        ...
+
+    def settle(
+        self, output: str, done: Iterable[int] = (), retry: Iterable[tuple[int, int, str]] = (), dead: Iterable[tuple[int, str]] = ()
+    ) -> None:
+        """What became of rows by number: delivered; to be tried again at (ns); never acceptable, with the reason."""
+        ...
+
+    def expire(self, output: str, limit: int = 1000) -> int:
+        """How many became dead letters for having waited too long, `limit` at most."""
+        ...
+
+
 class Delivery:
     """Delivers for one output: alerts, or `what` else waits in `outbox`. `send` hands rows to it; `within` runs a function in the desk's
     thread, `failed` hears where that failed."""
 
-    def __init__(self, name: str, outbox: AlertStore | Scores, counts: Counts, *, batch: int,
+    def __init__(self, name: str, outbox: Outbox, counts: Counts, *, batch: int,
                  send: Callable[[Sequence[OutboxRow]], Awaitable[Verdicts]],
                  within: Callable[..., Awaitable[Any]], clock: Callable[[], int], rng: Random,
                  failed: Callable[[OSError], object] = bool, what: str = "alerts") -> None:  # fmt: skip
         self._failed, self.what = failed, what
+        self._log = log.getChild(name)  # what is said of one must not count as said of all: see `host.logs`
         self.name, self._outbox, self._counts, self._batch = name, outbox, counts, batch
         self._send, self._within, self._clock, self._rng = send, within, clock, rng
         self.wake = asyncio.Event()
@@ -102,9 +124,13 @@ class Delivery:
 
     async def _deliver(self, rows: Sequence[OutboxRow]) -> None:
         verdicts = await self._send(rows)
-        if self.trouble:
-            log.info("output %s works again", self.name)
-        self._failures, self.trouble = 0, ""
+        stuck = [reason for _, _, reason, slow in verdicts.retry if slow]  # until somebody acts, though others went through
+        if stuck:
+            self._complain(stuck[0], len(stuck), _SLOW)
+        elif self.trouble:
+            self._log.info("output %s works again", self.name)
+            self.trouble = ""
+        self._failures = 0
         now = self._clock()
         retry = [(seq, now + round(max(after, _SLOW if slow else 1.0) * 1e9), reason) for seq, after, reason, slow in verdicts.retry]
         await self._noted(self._outbox.settle, self.name, verdicts.done, retry, verdicts.dead)
@@ -112,8 +138,8 @@ class Delivery:
         self._counts["retried"] += len(retry)
         self._counts["dead"] += len(verdicts.dead)
         for _, reason in verdicts.dead[:1]:
-            log.error("output %s: %d %s can never be accepted and went to the dead letters: %s", self.name, len(verdicts.dead), self.what,
-                      printable(reason, 300))  # fmt: skip
+            self._log.error("output %s: %d %s can never be accepted and went to the dead letters: %s", self.name, len(verdicts.dead),
+                            self.what, printable(reason, 300))  # fmt: skip
         if retry:
             await self._give_up()
 
@@ -123,7 +149,7 @@ class Delivery:
             try:
                 return await self._within(work, *given)
             except OSError as error:
-                log.error("the outbox of output %s cannot be used (%s); trying again", self.name, error)  # noqa: TRY400 - no bug of ours
+                self._log.error("the outbox of output %s cannot be used (%s); trying again", self.name, error)
                 self._failed(error)
                 await asyncio.sleep(2.0)
 
@@ -134,16 +160,20 @@ class Delivery:
             expired += more
         if expired:
             self._counts["expired"] += expired
-            log.error("output %s: %d %s have waited too long and went to the dead letters", self.name, expired, self.what)
+            self._log.error("output %s: %d %s have waited too long and went to the dead letters", self.name, expired, self.what)
 
     async def _backed_off(self, rows: Sequence[OutboxRow], error: Unreachable) -> float:
         """For how long nothing should be tried."""
         self._failures += 1
         self._counts["failures"] += 1
         pause = _SLOW if error.slow else max(error.after, min(2.0 ** (self._failures - 1), 30.0) * self._rng.uniform(0.7, 1.0))
-        if error.reason != self.trouble:
-            log.warning("output %s: %s; %d or more %s wait, next try in %.0f s", self.name, printable(error.reason, 300), len(rows),
-                        self.what, pause)  # fmt: skip
-        self.trouble = error.reason
+        self._complain(error.reason, len(rows), pause)
         await self._give_up()
         return pause
+
+    def _complain(self, reason: str, count: int, pause: float) -> None:
+        """Says what is wrong, once until it is something else."""
+        if reason != self.trouble:
+            self._log.warning("output %s: %s; %d or more %s wait, next try in %.0f s", self.name, printable(reason, 300), count, self.what,
+                              pause)  # fmt: skip
+        self.trouble = reason

@@ -13,24 +13,29 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
 
-from ..alerts.desk import Policy, silenced
+from ..alerts.cases import Action
+from ..alerts.desk import Group, Policy, resolves, silenced
+from ..alerts.ending import over
+from ..alerts.suppression import Lists
 from ..metrics import Counts
 from ..problem import printable
-from ..store.alerts import AlertStore, Commit, Letter
+from ..store.alerts import AlertStore, Letter
 from ..store.row import Row
 from ..store.scores import NewScore
+from .cases import act
 from .committer import Committer
 from .items import Failure, Finding, Made, Point, TableUpdate
 from .link import Report
 from .recent import Recent
 from .sitting import Route, Sitting
 from .splitter import chained_row, made_id, rejected, table_row
+from .standing import Standing
 
 __all__ = ["COUNTS", "Desk", "Route"]
 
@@ -39,6 +44,7 @@ log = logging.getLogger(__name__)
 COUNTS = ("findings", "alerts", "known", "suppressed", "dead_letters", "chained", "tables", "failures", "commits", "postponed",
           "pushed_back", "overflowed", "risks_evicted", "scores")  # fmt: skip
 _PAUSE = 2.0
+_ENDINGS = 500  # groups whose end is told in one transaction
 _ROOM = 0.5  # seconds between two looks whether an output has room again
 _HELD = 16 << 20  # bytes of findings of one shard that may wait for their commit; above it the shard is not listened to
 _OVERHEAD = 500  # bytes that a finding takes beside its texts
@@ -56,12 +62,14 @@ class Desk:
 
     def __init__(self, store: AlertStore, committer: Committer, counts: Counts, *, shards: int, route: Route, clock: Callable[[], int],
                  observer: str, told: Callable[[int], None], failed: Callable[[OSError], object] = bool,
-                 held: int = _HELD, policy: Policy = Policy()) -> None:  # noqa: B008  # a frozen value  # fmt: skip
+                 held: int = _HELD, policy: Policy = Policy(),  # noqa: B008  # a frozen value
+                 lists: Callable[[int], Lists] = lambda _: {}) -> None:  # fmt: skip
         self._failed, self._most_held = failed, held
         self.store, self._committer, self._counts = store, committer, counts
         self._route, self.clock, self._observer, self._told, self.policy = route, clock, observer, told, policy
         positions = store.positions()
         self.frontier = min((positions.get(shard, 0) for shard in range(shards)), default=0)
+        self.standing = Standing(store.mutes, lists if policy.lists else lambda _: {}, self.frontier)
         self._reported = dict.fromkeys(range(shards), self.frontier)
         self._findings: dict[int, list[Finding]] = {shard: [] for shard in range(shards)}
         self._points: dict[int, list[Point]] = {shard: [] for shard in range(shards)}
@@ -84,6 +92,7 @@ class Desk:
         """
         for letter in rejected(row) if row.rejected else ():
             self.bury(row.offset, letter)
+        self.standing.seen(row)
         if row.input in ("chain", "table"):
             self._made[made_id(row)] = row.offset
 
@@ -222,15 +231,17 @@ class Desk:
         told: list[_Told] = []
         with self.store.turn():
             known = self.store.known([one.id for one in taken])
-            sitting = Sitting(self.store, self.policy, self._route, taken, now=self.clock(), observer=self._observer)
+            look = self.standing.look()
+            sitting = Sitting(self.store, self.policy, self._route, taken, now=self.clock(), observer=self._observer, standing=look)
             for one in taken:
                 fresh = one.id not in known
                 known.add(one.id)
                 told.append((one.offset, one.index, one.id, sitting.decide(one) if fresh else b""))
             drawn = [NewScore(one.id, one.time, one.reached, one.analyzer, one.document) for one in scores]
             counted = self.store.scores.add(drawn, self.policy.trends, self.policy.per_minute) if drawn else {}
-            done = self.store.commit(Commit(positions=dict.fromkeys(self._reported, frontier), alerts=sitting.alerts, letters=letters,
-                                            groups=sitting.groups()))  # fmt: skip
+            look.until(frontier)
+            done = self.store.commit(sitting.commit(dict.fromkeys(self._reported, frontier), letters))
+        self.standing.took(look, frontier)
         self._overflow(done.overflowed)
         for name, count in counted.items():
             self.store.scores.counts[name] += count
@@ -243,6 +254,38 @@ class Desk:
         self._counts["dead_letters"] += len(letters)
         self._counts["commits"] += 1
         return told
+
+    async def end(self, fingerprints: Sequence[str] | None = None, *, by: str = "", note: str = "") -> int:
+        """Says of groups that they are over, if anybody was told of them: of these, or of those that nothing came of for long enough. How
+        many there were; each becomes an alert of its own."""
+        ended: int = await self.within(self._end, fingerprints, by, note)
+        if ended:
+            self._told(self.frontier)
+        return ended
+
+    def _end(self, fingerprints: Sequence[str] | None, by: str, note: str) -> int:
+        now = self.clock()
+        with self.store.turn():
+            over = self.store.ending(now, _ENDINGS) if fingerprints is None else fingerprints
+            groups = {print_: msgspec.msgpack.decode(state, type=Group) for print_, state in self.store.groups(over).items()}
+            taken = [finding for print_, group in groups.items() if group.told and (last := self.store.latest(print_))
+                     and (finding := _over(msgspec.json.decode(last.document), group, now, by, note))]  # fmt: skip
+            sitting = Sitting(self.store, self.policy, self._route, taken, now=now, observer=self._observer, standing=self.standing.look())
+            for one in taken:
+                sitting.decide(one)
+            for print_ in groups.keys() - {one.fingerprint for one in taken}:
+                sitting.forget(print_)
+            done = self.store.commit(sitting.commit({}, []))
+        self._overflow(done.overflowed)
+        self._counts["alerts"] += len(taken)
+        return len(taken)
+
+    async def act(self, action: Action, groups: Sequence[str] = (), incidents: Sequence[int] = ()) -> list[str]:
+        """Does to groups and incidents what somebody wants done (see `cases.act`); says of those that are resolved that they are over."""
+        meant: list[str] = await self.within(lambda: act(self.store, self.policy, action, groups, incidents, self.clock()))
+        if action.name != "resolve" or not await self.end(meant, by=action.by, note=action.note):
+            self._told(self.frontier)
+        return meant
 
     def _overflow(self, overflowed: Mapping[str, int]) -> None:
         """Counts what went past full outputs into the dead letters; says so when it begins and when it ends."""
@@ -278,12 +321,18 @@ class Desk:
                 stored = await self.within(self.store.get, id_)
                 document = stored.document if stored else b"{}"  # noqa: PLW2901
             found.append((index, msgspec.json.decode(document)))
-        return [one for one in found if not silenced(one[1])]
+        return [one for one in found if not silenced(one[1]) and not resolves(one[1])]
 
     def close(self) -> None:
         """Waits for the commit that runs and lets go of the database."""
         self._thread.shutdown()
         self.store.close()
+
+
+def _over(last: Mapping[str, Any], group: Group, now: int, by: str, note: str) -> Finding:
+    """The finding that a group is over."""
+    one = over(last, group.sequence + 1, max(now, group.last), by, note)
+    return Finding(-1, 0, one.analyzer, 0, one.id, one.fingerprint, one.time, group.told, one.message, one.document)
 
 
 def _order(one: Finding | Point) -> tuple[int, int, str, int]:

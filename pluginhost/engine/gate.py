@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ..alerts.desk import silenced
+from ..alerts.desk import resolves, silenced
 from ..detect.declaration import Analyzer, Example, Lists
 from ..events.mapping import Mappings
 from ..events.references import Listing, References, compiled, listing_of
@@ -71,7 +71,7 @@ def judge(unit: Unit, example: Example, mappings: Mappings) -> Problem | None:
         failure = result.failures[0]
         what = f"{unit.name}: {failure.error}, at record {failure.index + 1} of the example in line {place.line}"
         return Problem("analyzer.example", what, where=failure.place or place)
-    heard = [one for one in result.findings if not silenced(msgspec.json.decode(one.document))]
+    heard = [one for one in result.findings if _counts(msgspec.json.decode(one.document), example)]
     wanted = _verdict(example, len(heard))
     if wanted is None:
         return None
@@ -80,10 +80,17 @@ def judge(unit: Unit, example: Example, mappings: Mappings) -> Problem | None:
     return Problem("analyzer.example", f"{unit.name}: expected {wanted}, got {len(heard) or 'none'}{first}; {why}", where=place)
 
 
+def _counts(document: dict[str, Any], example: Example) -> bool:
+    """Whether it is what the example is about: an alert that somebody is told of, as far as the analyzer has a say, or an end."""
+    return not silenced(document) and resolves(document) == (example.want == "resolves")
+
+
 def _verdict(example: Example, alerts: int) -> str | None:
     """What was expected instead, or None when it came out right."""
     if example.want == "fires" and example.alerts is not None:
         return None if alerts == example.alerts else f"{example.alerts} alerts"
+    if example.want == "resolves":
+        return None if alerts else "an end"
     if example.want == "fires":
         return None if alerts else "an alert"
     return None if example.want == "survives" or not alerts else "no alert"

@@ -21,7 +21,7 @@ from ..alerts.document import document
 from ..alerts.ids import chained_id, event_id, fingerprint, record_id, timer_event_id
 from ..alerts.sanitise import plain
 from ..alerts.scores import score_document, score_identity
-from ..detect.finding import Alert, Derived, Scored, Timer, Unjudged
+from ..detect.finding import Alert, Derived, Resolved, Scored, Timer, Unjudged
 from ..events.event import Event, slice_of
 from ..events.keys import key_bytes, key_group, show
 from ..events.keys import shard as shard_of
@@ -231,6 +231,8 @@ class Pipeline:
                 raise ValueError(f"more than {_OUTPUTS} results from one call")
             if isinstance(one, Alert):
                 findings.append(_finding(unit, cell, key, one, origin, len(findings)))
+            elif isinstance(one, Resolved):
+                findings.append(_finding(unit, cell, key, one.alert(), origin, len(findings), over=True))
             elif isinstance(one, Derived):
                 chained.append(_derived(unit, key, one, origin, len(chained)))
             elif isinstance(one, Scored):
@@ -239,7 +241,7 @@ class Pipeline:
             elif isinstance(one, Unjudged):
                 unit.judged_not(one.reason)
             else:
-                raise TypeError(f"expected Alert, Derived, Scored, Unjudged or None, got {type(one).__name__}")
+                raise TypeError(f"expected Alert, Resolved, Derived, Scored, Unjudged or None, got {type(one).__name__}")
         unit.fired += len(findings)
         result.findings += findings
         result.chained += chained
@@ -298,7 +300,7 @@ def _id_of(item: Slice) -> str:
     return item.id or record_id(item.tag, item.time, item.raw)
 
 
-def _finding(unit: Unit, cell: Cell, key: bytes, alert: Alert, origin: _Origin, n: int) -> Finding:
+def _finding(unit: Unit, cell: Cell, key: bytes, alert: Alert, origin: _Origin, n: int, *, over: bool = False) -> Finding:
     event = origin.event
     if origin.slice is not None and event is not None:
         id_ = event_id(unit.name, key, _id_of(origin.slice), n)
@@ -307,7 +309,8 @@ def _finding(unit: Unit, cell: Cell, key: bytes, alert: Alert, origin: _Origin, 
         id_, group = timer_event_id(unit.name, key, *_timer(origin), n), key
     print_ = fingerprint(unit.name, group)
     window = next((found for state in unit.states(cell) if (found := state.evidence())), None)
-    made = document(unit.rule, alert, event=event, key=_named(unit, key), event_id=id_, fingerprint=print_, time=origin.time, window=window)
+    made = document(unit.rule, alert, event=event, key=_named(unit, key), event_id=id_, fingerprint=print_, time=origin.time, window=window,
+                    over=over)
     body = msgspec.json.encode(made)
     return Finding(origin.offset, origin.index, unit.name, n, id_, print_, origin.time, alert.severity, plain(alert.message), body)
 

@@ -22,6 +22,7 @@ from ..match import Node
 from ..match.index import Index
 from ..options import Duration
 from ..store.letters import Letter
+from ..store.mutes import StoredMute
 from ..store.row import Kind, Row
 from ..wire.chunk import Columns
 from ..wire.compression import unpack_leniently
@@ -55,7 +56,7 @@ class Control(msgspec.Struct, frozen=True):
 
     `skip` (analyzer, offset, index) is a call that ended a worker twice and is never made again; it holds for every replay, so
     workers are told of it before they begin; an index of -1 is every call from that row to this one. Analyzers in `quarantine` are
-    not called from here on, until a row's `release`.
+    not called from here on, until a row's `release`. `mute` is laid down here, `unmute` names one that ends here: both are the desk's.
     """
 
     swap: int | None = None
@@ -63,6 +64,8 @@ class Control(msgspec.Struct, frozen=True):
     skip: tuple[str, int, int] | None = None
     quarantine: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
+    mute: StoredMute | None = None
+    unmute: str | None = None
 
 
 _control = msgspec.msgpack.Decoder(Control)

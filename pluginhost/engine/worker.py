@@ -141,6 +141,8 @@ class Shard:
 
     def _swap(self, control: Control) -> None:
         """What a control row changes, from its offset on. Who is in quarantine is not called, and remembers what it knew."""
+        if control.mute is not None or control.unmute is not None:
+            return  # the desk's
         for name in control.reset:
             self._state.forget(name)
         self._quarantined = (self._quarantined - set(control.release)) | set(control.quarantine)

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import sys
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from ..alerts.desk import Policy, Suppress
-from ..alerts.risk import LEVELS, Scale
+from ..alerts.desk import Policy
+from ..alerts.grouping import Grouping as Pace
+from ..alerts.suppression import Suppress
+from ..alerts.telling import Audience
 from ..engine.parts import find, names
 from ..engine.references import File
 from ..match import Node, compile, parse  # noqa: A004 - its name
+from ..match.tree import Test
 from ..options import Duration, Secret, Size, Tree, build, doc, read
 from ..problem import Place, Problem, Problems
 from ..store.bounds import Buffer, Keep
+from . import policies
+from .gathering import Incidents, gathering
+from .policies import Grouping, Risk, Suppression, Terms, Vip
 
-__all__ = ["Config", "Journal", "ListFile", "Log", "Metrics", "Part", "Risk", "RiskLevels", "RiskWeights", "Route", "Scores",
-           "Suppression", "configure", "default_file"]  # fmt: skip
+__all__ = ["Config", "Journal", "ListFile", "Log", "Metrics", "Part", "Route", "Scores", "configure", "default_file"]
+
+Made = TypeVar("Made")
+
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 
 
 class Journal(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +65,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """What every output can say about the alerts it wants."""
 
     when: Annotated[str, doc("a query over the alert's fields, such as `event.severity:>=73`; default: every alert")] = ""
-    analyzers: Annotated[tuple[str, ...], doc("only alerts of these analyzers")] = ()
+    analyzers: Annotated[tuple[str, ...], doc("only alerts of these analyzers, `*` for any part of a name")] = ()
     suppressed: Annotated[bool, doc("also alerts that are told to nobody, with their reasons in `pluginhost.alert.suppressed`")] = False
     scores: Annotated[bool, doc("also scores, where `scores.enabled` is set; for elasticsearch, opensearch and file")] = False
     name: Annotated[str, doc("what it is called in logs and counters; default: its type")] = ""
@@ -72,45 +82,6 @@ class ListFile(msgspec.Struct, frozen=True, kw_only=True):
             "stand somewhere in a value; `patterns`: regular expressions (RE2) that match somewhere in it"),
     ] = "strings"
     column: Annotated[str, doc("the column of a CSV that holds the entries; default: the first with a usual name")] = ""
-
-
-class Suppression(msgspec.Struct, frozen=True, kw_only=True):
-    """Alerts that are told to nobody: stored, with this and every other reason. It needs `when` or `analyzers`, or both."""
-
-    name: Annotated[str, doc("the reason in a word, as it stands in the alert", pattern="^[a-z][a-z0-9_]{0,39}$")]
-    when: Annotated[str, doc("a query over the alert's fields, such as `source.ip:\"10.0.0.0/8\"`; default: every alert")] = ""
-    analyzers: Annotated[tuple[str, ...], doc("only alerts of these analyzers, `*` for any part of a name")] = ()
-    reason: Annotated[str, doc("why, for people")] = ""
-
-
-class RiskWeights(msgspec.Struct, frozen=True, kw_only=True):
-    """What an alert adds to the risk of its user, host and address, by severity."""
-
-    low: Annotated[float, doc("of an alert of low severity", ge=0, le=1e6)] = 1.0
-    medium: Annotated[float, doc("of medium", ge=0, le=1e6)] = 4.0
-    high: Annotated[float, doc("of high", ge=0, le=1e6)] = 10.0
-    critical: Annotated[float, doc("of critical", ge=0, le=1e6)] = 20.0
-
-
-class RiskLevels(msgspec.Struct, frozen=True, kw_only=True):
-    """The least score of each level, rising; below the first it is `no_risk`."""
-
-    low: Annotated[float, doc("of `low`", gt=0)] = 0.5
-    medium: Annotated[float, doc("of `medium`", gt=0)] = 20.0
-    high: Annotated[float, doc("of `high`", gt=0)] = 40.0
-    critical: Annotated[float, doc("of `critical`", gt=0)] = 80.0
-
-
-class Risk(msgspec.Struct, frozen=True, kw_only=True):
-    """How risky users, hosts and addresses have become: the weights of their alerts, added up and fading."""
-
-    half_life: Annotated[Duration, doc("after this time an alert weighs half", gt=0)] = Duration(14 * 86400)
-    weights: Annotated[RiskWeights, doc("what an alert weighs")] = RiskWeights()
-    levels: Annotated[RiskLevels, doc("from which score on a level holds")] = RiskLevels()
-    alert_from: Annotated[
-        Literal["low", "medium", "high", "critical", "never"], doc("a user whose level rises to this one, or above, is an alert")
-    ] = "medium"
-    entities: Annotated[int, doc("how many are remembered; the one without alerts longest goes; 0: no risk is reckoned", ge=0)] = 100_000
 
 
 class Scores(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +109,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     analyzers: Annotated[tuple[Path, ...], doc("folders of analyzer files; `shipped` are those that come along")] = (Path("shipped"),)
     options: Annotated[dict[str, dict[str, Any]], doc("options by analyzer")] = {}
     suppress: Annotated[tuple[Suppression, ...], doc("alerts that are told to nobody, and why")] = ()
+    grouping: Annotated[tuple[Grouping, ...], doc("how often people hear of the same: thresholds, re-alerting, ends")] = ()
+    vip: Annotated[Vip, doc("whose alerts are marked")] = Vip()
     risk: Annotated[Risk, doc("how the risk of users, hosts and addresses is reckoned")] = Risk()
+    incidents: Annotated[Incidents, doc("how alerts are gathered into incidents")] = Incidents()
     scores: Annotated[Scores, doc("which scores are written, for trends")] = Scores()
     geo: Annotated[tuple[Path, ...], doc("databases of places and networks (MMDB), the first that knows something wins")] = ()
     lists: Annotated[dict[str, ListFile], doc("lists by name, for analyzers to look things up in")] = {}
@@ -167,6 +141,7 @@ class Part(msgspec.Struct, frozen=True):
     options: Any
     route: Route = Route()
     when: Node | None = None
+    audience: Audience | None = None
 
 
 class Configured(msgspec.Struct, frozen=True):
@@ -177,13 +152,18 @@ class Configured(msgspec.Struct, frozen=True):
     inputs: tuple[Part, ...]
     outputs: tuple[Part, ...]
     suppress: tuple[Suppress, ...] = ()
+    grouping: tuple[Pace, ...] = ()
 
     @property
     def policy(self) -> Policy:
         """What the desk goes by."""
         hears = frozenset(part.name for part in self.outputs if part.route.suppressed)
         trends = tuple(part.name for part in self.outputs if part.route.scores and self.config.scores.enabled)
-        return Policy(self.suppress, _scale(self.config.risk), hears, trends=trends, per_minute=self.config.scores.per_minute)
+        audiences = tuple(part.audience for part in self.outputs if part.audience is not None)
+        states = tuple(part.name for part in self.outputs if getattr(part.type, "states", False) and part.options.states)
+        return Policy(self.suppress, self.grouping, policies.vip(self.config.vip, self.config.lists), policies.scale(self.config.risk),
+                      audiences, hears, trends=trends, per_minute=self.config.scores.per_minute, states=states,
+                      incidents=gathering(self.config.incidents))  # fmt: skip
 
     @property
     def scores(self) -> tuple[str, ...]:
@@ -237,12 +217,15 @@ def configure(file: Path | None) -> Configured:
         found += problems.found
     inputs = _parts("inputs", config.inputs, tree, found)
     outputs = _parts("outputs", config.outputs, tree, found)
-    suppress = _suppress(config.suppress, tree, found)
-    if any(lower >= higher for lower, higher in pairwise(msgspec.structs.astuple(config.risk.levels))):
-        found.append(Problem("config.value", "$.risk.levels: each is higher than the one before", where=tree.place(("risk", "levels"))))
+    suppress = _suppress(config, tree, found)
+    grouping = [_tested(one, tree, found, ("grouping", index), partial(policies.groups, one)) for index, one in enumerate(config.grouping)]
+    for name, check in (("risk", lambda: policies.scale(config.risk)), ("vip", lambda: policies.vip(config.vip, config.lists))):
+        with _kept(found), _placed(tree, (name,)):
+            check()
     if found:
         raise Problems(found)
-    return Configured(config, file.parent.absolute() if file is not None else Path.cwd(), inputs, outputs, suppress)
+    folder = file.parent.absolute() if file is not None else Path.cwd()
+    return Configured(config, folder, inputs, outputs, suppress, tuple(one for one in grouping if one is not None))
 
 
 def _parts(group: str, given: list[dict[str, Any]], tree: Tree, found: list[Problem]) -> tuple[Part, ...]:
@@ -284,40 +267,66 @@ def _part(group: str, index: int, one: dict[str, Any], tree: Tree, found: list[P
     except Problem as problem:
         problem.where = tree.place((*path, "type"))
         raise
-    routed = ("when", "analyzers", "suppressed", "scores", "name", "buffer") if group == "outputs" else ("name",)
+    tells = bool(getattr(type_, "notifies", False))
+    terms = tuple(field.encode_name for field in msgspec.structs.fields(Terms)) if tells else ()
+    routed = ("when", "analyzers", "suppressed", "scores", "name", "buffer", *terms) if group == "outputs" else ("name",)
     route, when = Route(), None
     with _kept(found):
-        route = build(Route, tree, path, skip=tuple(field for field in one if field not in routed))
+        route = build(Route, tree, path, skip=tuple(field for field in one if field not in routed or field in terms))
         when = _when(route.when, f"{at}.when", tree, path) if route.when else None
         if route.scores and not getattr(type_, "scores", False):
             raise Problem("config.value", f"{at}.scores: an output of type {one['type']} takes none", where=tree.place((*path, "scores")),
                           todo="give them to one of type elasticsearch, opensearch or file")  # fmt: skip
+        if route.suppressed and tells:
+            raise Problem("config.value", f"{at}.suppressed: people are not told what is told to nobody",
+                          where=tree.place((*path, "suppressed")), todo="give those to an output that stores them")  # fmt: skip
     options = _beside(build(type_.Options, tree, path, skip=("type", *routed)), Path(tree.file).parent.absolute())
-    return Part(route.name or str(one["type"]), type_, options, route, when)
+    name = route.name or str(one["type"])
+    return Part(name, type_, options, route, when, _audience(name, one, terms, tree, path) if tells else None)
 
 
-def _suppress(given: tuple[Suppression, ...], tree: Tree, found: list[Problem]) -> tuple[Suppress, ...]:
+def _audience(name: str, one: dict[str, Any], terms: tuple[str, ...], tree: Tree, path: tuple[str | int, ...]) -> Audience:
+    """The terms of an output that tells people."""
+    with _placed(tree, path):
+        return policies.audience(name, build(Terms, tree, path, skip=tuple(field for field in one if field not in terms)))
+
+
+def _suppress(config: Config, tree: Tree, found: list[Problem]) -> tuple[Suppress, ...]:
     made: dict[str, Suppress] = {}
-    for index, one in enumerate(given):
-        at, path = f"$.suppress[{index}]", ("suppress", index)
+    for index, one in enumerate(config.suppress):
         with _kept(found):
             if one.name in made:
-                raise Problem("config.twice", f"{at}: there are two rules called `{one.name}`", where=tree.place(path),
+                raise Problem("config.twice", f"$.suppress[{index}]: there are two rules called `{one.name}`",
+                              where=tree.place(("suppress", index)),
                               todo="give one another `name`, or join their queries by OR")  # fmt: skip
-            if not one.when and not one.analyzers:
-                raise Problem("config.missing", f"{at} would suppress every alert", where=tree.place(path),
-                              todo="give `when`, `analyzers`, or both")  # fmt: skip
-            test = compile(_when(one.when, f"{at}.when", tree, path)) if one.when else None
-            made[one.name] = Suppress(one.name, test, one.analyzers)
+            make = partial(policies.suppress, one, lists=config.lists, risk=config.risk)
+            rule = _tested(one, tree, found, ("suppress", index), make)
+            if rule is not None:
+                made[one.name] = rule
     return tuple(made.values())
 
 
-def _scale(risk: Risk) -> Scale | None:
-    if not risk.entities:
-        return None
-    weights, cuts = msgspec.structs.asdict(risk.weights), msgspec.structs.astuple(risk.levels)
-    return Scale(half_life=risk.half_life.ns, weights=weights, cuts=cuts, alert_from=risk.alert_from if risk.alert_from in LEVELS else None,
-                 most=risk.entities)  # fmt: skip
+def _tested(one: Suppression | Grouping, tree: Tree, found: list[Problem], path: tuple[str | int, ...],
+            make: Callable[[Test | None], Made]) -> Made | None:  # fmt: skip
+    """What is made of an entry and what its query tests; None if something is wrong with it, which is kept in `found`."""
+    with _kept(found), _placed(tree, path):
+        return make(compile(_when(one.when, f"{_dotted(path)}.when", tree, path)) if one.when else None)
+    return None
+
+
+@contextlib.contextmanager
+def _placed(tree: Tree, path: tuple[str | int, ...]) -> Iterator[None]:
+    """Says of a `ValueError` where in the configuration it came about; its text may begin with the rest of the way, as in `.hours: …`."""
+    try:
+        yield
+    except ValueError as error:
+        steps = _STEP.findall(str(error).partition(":")[0])
+        rest = tuple(int(number) if number else name for name, number in steps)
+        raise Problem("config.value", f"{_dotted(path)}{error}", where=tree.place((*path, *rest))) from None
+
+
+def _dotted(path: tuple[str | int, ...]) -> str:
+    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
 
 
 def _beside(value: Any, folder: Path) -> Any:

@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from ..alerts.cases import composed
+from ..alerts.telling import MEMBERS
 from ..engine import committer, containment, delivery, desk, duplicates, guard, resharding, shards
 from ..engine.committer import Committer
 from ..engine.containment import Containment
@@ -30,6 +32,7 @@ from ..engine.reload import Checker, Reloader
 from ..engine.sampling import sampling
 from ..engine.shards import Worker
 from ..engine.splitter import Control, Routes, control_of, control_row, skipped
+from ..engine.standing import lists_of
 from ..engine.swaps import Swaps
 from ..engine.trace import Call
 from ..inputs.port import Context as InputContext
@@ -45,6 +48,7 @@ from ..store.row import Kind, Row
 from ..wire.chunk import Chunk
 from . import ballast, systemd
 from .ballast import Ballast
+from .beside import Beside
 from .config import Configured, Part
 from .control import serve
 from .lock import locked
@@ -52,8 +56,7 @@ from .measures import DOOR, Measures, conditions, count_in
 from .observe import Observer
 from .questions import Questions
 from .routing import routing
-from .scoring import Scoring
-from .sending import sender
+from .sending import message, sender
 from .stopping import countdown, unless
 from .taps import Taps
 from .ticking import Ticking
@@ -90,7 +93,8 @@ class Host:
         self.committer = Committer(self.journal, self.metrics.counts("journal", *committer.COUNTS), most=bounds.max_bytes,
                                    closed=self.ballast.closed, failed=self.ballast.hit)  # fmt: skip
         buffers = {part.name: _buffer(part) for part in configured.outputs}
-        self.store = AlertStore(self.data / "alerts.db", clock=self._steady, keep=self.config.keep, buffers=buffers)
+        self.store = AlertStore(self.data / "alerts.db", clock=self._steady, keep=self.config.keep, buffers=buffers, composed=message,
+                                members=MEMBERS, stated=composed)  # fmt: skip
         self.shards = self._shared_out()
         self.generations = Generations(self.data / "generations")
         self.reloader = Reloader(configured.folders, self.config.options, self.generations, Checker(), configured.references)
@@ -98,9 +102,10 @@ class Host:
         self.deliveries = {name: self._delivery(name, output) for name, output in self.outputs.items()}
         self.desk = Desk(self.store, self.committer, self.metrics.counts("desk", *desk.COUNTS), shards=self.shards,
                          route=routing(configured.outputs), clock=clock, observer=configured.hostname, told=self._told,
-                         failed=self.ballast.hit, policy=configured.policy)  # fmt: skip
-        self.scoring = Scoring(configured, self.store.scores, self.metrics, within=self._within, clock=clock, steady=self._steady,
-                               rng=self._rng, failed=self.ballast.hit)  # fmt: skip
+                         failed=self.ballast.hit, policy=configured.policy,
+                         lists=lists_of(self.generations, configured.policy.lists))  # fmt: skip
+        self.beside = Beside(configured, {"scores": self.store.scores, "states": self.store.states}, self.metrics, within=self._within,
+                             clock=clock, steady=self._steady, rng=self._rng, failed=self.ballast.hit)  # fmt: skip
         ours = {self.config.loop_tag, *(one.prefix.rstrip(".") for one in self.outputs.values() if isinstance(one, Tagging))}
         self._guard = Guard(configured.hostname, ours, self.metrics.counts("guard", *guard.COUNTS))
         self._duplicates = Duplicates(self.metrics.counts("duplicates", *duplicates.COUNTS), clock, self.config.keep)
@@ -159,13 +164,19 @@ class Host:
 
     def _output(self, part: Part) -> Output:
         context = OutputContext(part.name, self.metrics, self._clock, self.configured.hostname, self.config.namespace)
-        made: Output = part.type(part.options, context)
+        try:
+            made: Output = part.type(part.options, context)
+        except Problem as problem:
+            problem.where = problem.where or f"output {part.name}"
+            raise
         return made
 
     def _delivery(self, name: str, output: Output) -> Delivery:
         counts = self.metrics.counts(f"output.{name}", *delivery.COUNTS)
-        return Delivery(name, self.store, counts, batch=output.batch, send=sender(output), within=self._within, clock=self._steady,
-                        rng=self._rng, failed=self.ballast.hit)  # fmt: skip
+        tells = getattr(output, "notifies", False)
+        return Delivery(name, self.store.notifications if tells else self.store, counts, batch=output.batch, send=sender(output),
+                        within=self._within, clock=self._steady, rng=self._rng, failed=self.ballast.hit,
+                        what="messages" if tells else "alerts")  # fmt: skip
 
     def _observed(self) -> Observer | None:
         if self.config.metrics is None:
@@ -223,7 +234,7 @@ class Host:
         self.committer.judged(frontier)
         for worker in self.workers:
             worker.committed(frontier)
-        self.scoring.wake()
+        self.beside.wake()
         for wake in (*(one.wake for one in self.deliveries.values()), *self._followers):
             wake.set()
 
@@ -271,6 +282,8 @@ class Host:
                 self._lasts[row.input, row.source] = row.chunk_id
             if row.offset >= self.desk.frontier:
                 self.desk.seen(row)
+            else:
+                self.desk.standing.recall(row)
             if row.kind == Kind.CONTROL and (skip := control_of(row).skip) is not None:
                 for worker in self.workers:
                     worker.skips.add(Call(*skip))
@@ -335,7 +348,7 @@ class Host:
         await self.rescan(start=True)
         background += [tasks.create_task(worker.run(), name=f"worker-{worker.shard}") for worker in self.workers]
         background += [tasks.create_task(one.run(), name=f"output-{name}") for name, one in self.deliveries.items()]
-        chores = {**self.upkeep.chores(), **self.scoring.chores()}
+        chores = {**self.upkeep.chores(), **self.beside.chores()}
         chores |= {"sampling": sampling(self.containment.look), "containment": self.containment.run()}
         chores |= {} if self._settling else {"watch": self._watch(), "clock": self._ticking.run(self.ready)}
         background += [tasks.create_task(chore, name=name) for name, chore in chores.items()]
@@ -378,10 +391,10 @@ class Host:
             log.warning("stopping with %d rows not analysed yet; the next start goes on with them", self.journal.end - self.desk.frontier)
         self.desk.release()
         await asyncio.gather(*(worker.stop(self.desk.frontier, left()) for worker in self.workers),
-                             *(one.finish(left()) for one in self.deliveries.values()), self.scoring.finish(left()))  # fmt: skip
+                             *(one.finish(left()) for one in self.deliveries.values()), self.beside.finish(left()))  # fmt: skip
 
     async def _close(self) -> None:
-        await asyncio.gather(*(output.close() for output in self.outputs.values()), self.scoring.close())
+        await asyncio.gather(*(output.close() for output in self.outputs.values()), self.beside.close())
         await self.reloader.close()
         self.committer.close()
         self.desk.close()

@@ -137,9 +137,9 @@ class Measures:
         for name, kind in _kinds(self._host.configured.outputs):
             yield from _output(("output", kind, name), counts[f"output.{name}"])
             yield Sample("pluginhost_output_up", (name,), not self._host.deliveries[name].trouble)
-        for name, kind in self._host.scoring.kinds():
-            yield from _output(("output", kind, f"{name}.scores"), counts[f"output.{name}.scores"])
-            yield Sample("pluginhost_output_up", (f"{name}.scores",), not self._host.scoring.deliveries[name].trouble)
+        for name, kind in self._host.beside.kinds():
+            yield from _output(("output", kind, name), counts[f"output.{name}"])
+            yield Sample("pluginhost_output_up", (name,), not self._host.beside.deliveries[name].trouble)
 
     def _buffers(self) -> Iterator[Sample]:
         journal, now = self._host.journal, self._clock()

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from .. import __version__
 from ..problem import Problem
-from ..store.alerts import StoredAlert
+from ..store.alerts import Archive, StoredAlert
 from ..store.risks import Risk
+from .casework import Casework, states_of
 from .control import Answers
+from .keeping import Keeping
+from .muting import Muting
 from .risks import kind_of, override, risk_of
 
 if TYPE_CHECKING:
     from .host import Host
 
-__all__ = ["Questions", "plain"]
+__all__ = ["Questions", "listed", "plain"]
 
 _UNIT_COUNTS = ("seen", "fired", "failed", "unkeyed", "evicted", "keys")
 
@@ -30,8 +33,10 @@ class Questions:
         self._host, self._store, self._within = host, host.store, host.desk.within
 
     def calls(self) -> dict[str, Answers]:
-        """Every call by name."""
-        return {name: getattr(self, name) for name in vars(type(self)) if not name.startswith("_") and name != "calls"}
+        """Every call by name, with those of the other families: the public methods of each."""
+        families = (self, Casework(self._host), Muting(self._host), Keeping(self._host))
+        return {name: getattr(family, name) for family in families for name in vars(type(family))
+                if not name.startswith("_") and name != "calls"}  # fmt: skip
 
     async def ping(self) -> AsyncIterator[Any]:
         """The version."""
@@ -81,9 +86,9 @@ class Questions:
                 yield {"worker": worker.shard, **msgspec.structs.asdict(one)}
 
     async def alerts(self, **filters: Any) -> AsyncIterator[Any]:
-        """Stored alerts, newest first."""
-        for one in await self._within(lambda: self._store.list(**filters)):
-            yield plain(one)
+        """Stored alerts, newest first, each with the state of its group, if it has one."""
+        for one in await self._within(listed, self._store, filters):
+            yield one
 
     async def alert(self, id: str) -> AsyncIterator[Any]:  # noqa: A002 - the field's own name
         """The alert whose id begins so."""
@@ -111,11 +116,6 @@ class Questions:
         """A sample of the records that come in, until the asker hangs up; see `Taps.records`."""
         async for one in self._host.taps.records(tag, where):
             yield one
-
-    async def summary(self) -> AsyncIterator[Any]:
-        """Alerts per analyzer and severity."""
-        for row in await self._within(self._store.summary):
-            yield msgspec.to_builtins(row)
 
     async def suppressions(self) -> AsyncIterator[Any]:
         """One item: how many alerts nobody was told, by reason, ever since the data folder exists."""
@@ -158,6 +158,13 @@ class Questions:
     async def analysed(self, deadline: float = 60.0) -> AsyncIterator[Any]:
         """Whether everything that was durable when asked is analysed and committed within `deadline` seconds."""
         yield await self._host.desk.passed(self._host.journal.end - 1, deadline)
+
+
+def listed(archive: Archive, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Stored alerts as plain data, newest first, each with the state of its group (None: it has none)."""
+    found = archive.list(**filters)
+    states = states_of(archive, {one.fingerprint for one in found})
+    return [{**plain(one), "state": states.get(one.fingerprint)} for one in found]
 
 
 def plain(one: StoredAlert) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ..alerts.scope import named
 from ..engine.items import Finding
 from ..events.fields import Document
 from ..match import compile as compile_predicate
@@ -19,7 +20,6 @@ def routing(outputs: Iterable[Part]) -> Callable[[Finding, Mapping[str, Any]], l
 
     def route(finding: Finding, document: Mapping[str, Any]) -> list[str]:
         view = Document(document)
-        return [name for name, analyzers, wanted in wants
-                if (not analyzers or finding.analyzer in analyzers) and (wanted is None or wanted(view))]  # fmt: skip
+        return [name for name, analyzers, wanted in wants if named(finding.analyzer, analyzers) and (wanted is None or wanted(view))]
 
     return route

@@ -17,9 +17,9 @@ from ..outputs.port import Context as OutputContext
 from ..outputs.port import Output, Unavailable
 from ..problem import Problem
 from ..wire.chunk import Chunk
+from .beside import output_beside, takers
 from .config import Configured, Part
 from .control import running
-from .scoring import score_output
 
 __all__ = ["Finding", "checks", "tried"]
 
@@ -62,8 +62,8 @@ async def checks(setup: Configured, clock: Clock) -> AsyncIterator[Finding]:
     for part in setup.outputs:
         context = OutputContext(part.name, Registry(), clock, setup.hostname, setup.config.namespace)
         yield "output", part.name, await _output(part.type(part.options, context))
-        if part.name in setup.policy.trends:
-            yield "output", f"{part.name}, scores", await _output(score_output(part, context))
+        for what in (one for one, taker in takers(setup) if taker is part):
+            yield "output", f"{part.name}, {what}", await _output(output_beside(part, context, what))
 
 
 async def _nowhere(chunk: Chunk, *, source: str, carried: Way | None = None) -> Receipt:

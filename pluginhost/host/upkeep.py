@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _SLICE, _TRIM, _LOOK, _TELL = 0.1, 600.0, 2.0, 10.0  # seconds
 _SPARE = 30.0  # seconds between two times that free memory is given back
+_END = 2.0  # seconds between two looks for groups that are over
 _DROP = 60.0  # seconds between two looks at the journal's files when no checkpoint asks for one
 
 
@@ -38,7 +39,7 @@ class Upkeep:
     def chores(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Everything to be run beside the host, by name; none of it ends by itself."""
         return {"trimming": self._trim(), "dropping": self._drop(), "ballast": self._mind_ballast(), "reloading": self._reload(),
-                "telling": self._tell(), "sparing": self._spare()}  # fmt: skip
+                "telling": self._tell(), "sparing": self._spare(), "ending": self._end()}  # fmt: skip
 
     async def _trim(self) -> None:
         """Lets go of what is too much or too old, and of what waits for outputs that are no longer configured."""
@@ -84,6 +85,17 @@ class Upkeep:
         while True:
             await asyncio.sleep(_SPARE)
             give_back()
+
+    async def _end(self) -> None:
+        """Tells of groups of which nothing came for long that they are over."""
+        while True:
+            try:
+                ended = await self._host.desk.end()
+            except OSError as error:
+                log.error("ends of alerts cannot be stored just now (%s)", error)  # noqa: TRY400 - no bug of ours
+                self._host.ballast.hit(error)
+                ended = 0
+            await asyncio.sleep(_SLICE if ended else _END)
 
     async def _reload(self) -> None:
         while True:

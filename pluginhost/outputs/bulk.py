@@ -14,34 +14,51 @@ from ..alerts.sanitise import clean
 from ..problem import printable
 from .port import DONE, Dead, Outcome, Retry
 
-__all__ = ["create", "item_outcome", "reason_of"]
+__all__ = ["create", "item_outcome", "reason_of", "replace"]
+
+_MISPLACED = ("only write ops with an op_type of create", "no write index is defined", "pipeline with id [")
+"""How the reasons begin that are about where is written, and not about what. None of them begins with anything of the document."""
 
 
 def create(event_id: str, document: Mapping[str, Any], time: str, ingested: str) -> bytes:
     """The two lines that create `document` as `event_id`, made acceptable. `ingested` is now: late alerts are found by it."""
+    return b'{"create":{"_id":%b}}\n%b\n' % (msgspec.json.encode(event_id), _stamped(document, time, ingested))
+
+
+def replace(name: str, revision: int, document: Mapping[str, Any], time: str, ingested: str) -> bytes:
+    """The two lines that write `document` as `name`, unless `revision` or a later one is there already."""
+    action = {"index": {"_id": name, "version": revision, "version_type": "external"}}
+    return b"%b\n%b\n" % (msgspec.json.encode(action), _stamped(document, time, ingested))
+
+
+def _stamped(document: Mapping[str, Any], time: str, ingested: str) -> bytes:
     made = clean({"@timestamp": time, **document})
     event = made.setdefault("event", {})
     if isinstance(event, dict):
         event["ingested"] = ingested
-    return b'{"create":{"_id":%b}}\n%b\n' % (msgspec.json.encode(event_id), msgspec.json.encode(made))
+    return msgspec.json.encode(made)
 
 
 def item_outcome(item: Mapping[str, Any]) -> Outcome:
-    """What the answer to one created document means for the alert."""
+    """What the answer to one document means for it."""
     status, error = item.get("status", 0), item.get("error")
     kind = str(error.get("type", "")) if isinstance(error, Mapping) else ""
     reason = f"{status} {reason_of(error)}".rstrip()
     if 200 <= status < 300:
         return Dead("rejected into the failure store") if item.get("failure_store") == "used" else DONE
     if status == 409:
-        return DONE  # our own earlier attempt
+        return DONE  # our own earlier attempt, or a later state
     if status == 429:
         return Retry(reason, slow=kind == "cluster_block_exception")  # a full disk does not pass in seconds, a full queue does
     if status >= 500:
         return Retry(reason)
-    if status in (401, 403, 404) or kind == "index_closed_exception":
+    if status in (401, 403, 404) or kind == "index_closed_exception" or _misplaced(error):
         return Retry(reason, slow=True)
     return Dead(reason)
+
+
+def _misplaced(error: Any) -> bool:
+    return isinstance(error, Mapping) and str(error.get("reason", "")).startswith(_MISPLACED)
 
 
 def reason_of(error: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,17 +10,22 @@ import elasticsearch as client
 from elastic_transport import TlsError
 
 from ..alerts import template
+from ..alerts.template import Home, Kind
 from ..options import Secret, doc
-from ..problem import Problem
+from ..problem import Problem, printable
 from ..tls import client_context
 from .cluster import Answered, Body, Foreign, told
 from .port import Context, Unavailable
-from .search import SearchOptions, SearchOutput, secured
+from .search import HOSTS, SearchOptions, SearchOutput, secured
 
-__all__ = ["Elasticsearch"]
+__all__ = ["Elasticsearch", "role"]
 
 _JSON = {"accept": "application/json", "content-type": "application/json"}
 _NDJSON = {"accept": "application/json", "content-type": "application/x-ndjson"}
+_NEEDED: Mapping[Kind, tuple[str, ...]] = {
+    "alerts": ("create_doc", "auto_configure"), "scores": ("create_doc", "auto_configure"), "states": ("index",),
+}  # fmt: skip
+"""The first is to write, the second to have the stream made by that."""
 
 
 class Elasticsearch(SearchOutput):
@@ -29,16 +34,21 @@ class Elasticsearch(SearchOutput):
     class Options(SearchOptions, frozen=True, kw_only=True):
         """Where the cluster is and how to be let in."""
 
-        api_key: Annotated[Secret | None, doc("API key; needs `create_doc` and `auto_configure` on the stream and `monitor`")] = None
+        cloud_id: Annotated[str, doc("the cloud id of an Elastic Cloud deployment, in place of `hosts`")] = ""
+        api_key: Annotated[Secret | None, doc("API key, as it is given out encoded; what it needs: `pluginhost setup elasticsearch "
+                                              "--print-role`")] = None  # fmt: skip
         ca_certs: Annotated[Path | None, doc("certificates (PEM) to trust in place of the system's; short for `tls.ca`")] = None
         verify_certs: Annotated[bool, doc("whether the server must prove who it is; short for `tls.verify`")] = True
 
     def __init__(self, options: Options, context: Context) -> None:
         super().__init__(options, context, _Cluster(options))
+        if options.cloud_id:
+            self.address = f"Elastic Cloud {printable(options.cloud_id.partition(':')[0], 100)}"
 
     async def check(self) -> None:
         """Reaches the cluster and asks whether we may write."""
-        asked = {"index": [{"names": [self.stream], "privileges": ["create_doc"]}]}
+        privileges = _NEEDED[self.home.kind]
+        asked = {"index": [{"names": [self.home.target], "privileges": privileges[:1]}]}
         try:
             await self.cluster.ask("GET", "/")
             answer = await self.cluster.ask("POST", "/_security/user/_has_privileges", body=asked)
@@ -52,13 +62,20 @@ class Elasticsearch(SearchOutput):
                 raise error.unavailable from None
         else:
             if not answer.get("has_all_requested", True):
-                raise Problem("output.elasticsearch.rights", f"the key may not write to {self.stream}", where=self.address,
-                              todo=f"give it `create_doc` and `auto_configure` on `{self.stream.rpartition('-')[0]}-*`")  # fmt: skip
+                raise Problem("output.elasticsearch.rights", f"the key may not write to {self.home.target}", where=self.address,
+                              todo=f"give it {' and '.join(f'`{one}`' for one in privileges)} there: "
+                                   "pluginhost setup elasticsearch --print-role")  # fmt: skip
 
     async def prepare(self, version: str) -> dict[str, str]:
-        """Sees to the templates; without one, what we write must not make an ordinary index of that name."""
+        """Sees to what must stand; without a template, what we write must not make an ordinary index of that name."""
         await super().prepare(version)
-        return {"require_data_stream": "true"} if template.release(version) >= (8, 13) else {}
+        return {"require_data_stream": "true"} if self.home.stream and template.release(version) >= (8, 13) else {}
+
+
+def role(homes: Iterable[Home]) -> dict[str, Any]:
+    """The role of least privilege, as `PUT /_security/role/…` and the role descriptors of an API key take it."""
+    indices = [{"names": [one.target], "privileges": list(_NEEDED[one.kind])} for one in homes]
+    return {"cluster": ["monitor"], "indices": indices}
 
 
 class _Cluster:
@@ -90,11 +107,23 @@ def _connect(options: Elasticsearch.Options) -> client.AsyncElasticsearch:
         settings["api_key"] = str(options.api_key)
     if options.username:
         settings["basic_auth"] = (options.username, str(options.password or ""))
+    if options.sniff:
+        settings |= {"sniff_on_start": True, "sniff_on_node_failure": True}
     try:
-        settings |= _trust(options) if secured(options) else {}
-        return client.AsyncElasticsearch(list(options.hosts), **settings)
+        settings |= _where(options)
+        return client.AsyncElasticsearch(**settings)
     except (ValueError, OSError) as error:
         raise Problem("output.elasticsearch.options", f"no way to reach a cluster: {error}", todo="write `https://host:9200`") from None
+
+
+def _where(options: Elasticsearch.Options) -> dict[str, Any]:
+    if not options.cloud_id:
+        return {"hosts": list(options.hosts), **(_trust(options) if secured(options) else {})}
+    if options.hosts != HOSTS:
+        raise Problem("output.elasticsearch.options", "`cloud_id` and `hosts` both say where the cluster is", todo="keep one")
+    if options.sniff:
+        raise Problem("output.elasticsearch.options", "`sniff` finds nothing behind a `cloud_id`: there is one way in", todo="take it away")
+    return {"cloud_id": options.cloud_id, **_trust(options)}
 
 
 def _trust(options: Elasticsearch.Options) -> dict[str, Any]:

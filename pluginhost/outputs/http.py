@@ -5,11 +5,10 @@ Delivers at least once. Every element carries its alert's id, and equal batches 
 
 from __future__ import annotations
 
-import email.utils
 import gzip
 import ssl
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,18 +17,14 @@ import aiohttp
 import msgspec
 
 from ..options import Duration, Secret, Size, doc
-from ..problem import Problem, printable
+from ..problem import Problem
 from ..tls import Calling, client_context
+from .answers import meaning, unreachable
 from .lines import line
 from .parts import Part, Refused, in_parts, made_of, settled
-from .port import DONE, Context, Outcome, Outgoing, Unavailable
+from .port import DONE, Context, Dead, Done, Outcome, Outgoing, Retry, Unavailable
 
 __all__ = ["Http"]
-
-_CONFIGURATION = (401, 403, 404, 405, 407, 410, 415)
-"""Answers about us or the address, not about what was sent: somebody must act, and nothing is given up meanwhile."""
-_LATER = (408, 423, 425, 429)
-_LONGEST_WAIT = 3600.0
 
 
 class Http:
@@ -69,7 +64,7 @@ class Http:
             async with self._connected().head(self._options.url, ssl=self._ssl, allow_redirects=False):
                 pass
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise _unreachable(error) from None
+            raise unreachable(error) from None
 
     async def deliver(self, alerts: Sequence[Outgoing]) -> Sequence[Outcome]:
         """Posts the batch. What the peer refuses for good is dead; its neighbours get through."""
@@ -103,10 +98,11 @@ class Http:
                 told = await answer.content.read(300)
                 status, headers = answer.status, answer.headers
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise _unreachable(error) from None
-        if not 200 <= status < 300:
+            raise unreachable(error) from None
+        answered = meaning(status, headers, told, self._clock())
+        if not isinstance(answered, Done):
             self._counts["refused"] += 1
-            raise _no(status, headers, f"{status} {printable(told.decode('utf-8', 'replace'))}".rstrip(), self._clock())
+            raise _raised(answered)
         return [DONE] * len(parts)
 
     def _body(self, parts: Sequence[Part]) -> bytes:
@@ -115,27 +111,8 @@ class Http:
         return gzip.compress(body, mtime=0) if self._options.gzip else body
 
 
-def _no(status: int, headers: Mapping[str, str], reason: str, now: int) -> Refused | Unavailable:
-    if status in _LATER or status >= 500:
-        return Unavailable(reason, after=_wait(headers.get("Retry-After", ""), now))
-    if status in _CONFIGURATION or status < 400:
-        return Unavailable(reason, slow=True)
-    return Refused(reason)
-
-
-def _wait(told: str, now: int) -> float:
-    """The seconds that `Retry-After` asks for, in seconds or as a date; 0 if it says nothing of use."""
-    if told.isascii() and told.strip().isdigit():
-        return min(float(told), _LONGEST_WAIT)
-    try:
-        until = email.utils.parsedate_to_datetime(told).timestamp()
-    except ValueError:
-        return 0.0
-    return min(max(until - now / 1e9, 0.0), _LONGEST_WAIT)
-
-
-def _unreachable(error: Exception) -> Unavailable:
-    return Unavailable(f"{type(error).__name__}: {error}".rstrip(": "), slow=isinstance(error, aiohttp.ClientSSLError))
+def _raised(answer: Retry | Dead) -> Refused | Unavailable:
+    return Refused(answer.reason) if isinstance(answer, Dead) else Unavailable(answer.reason, after=answer.after, slow=answer.slow)
 
 
 def _headers(options: Http.Options) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Alerts into OpenSearch 2 and 3: what is its own beside `search`, the common part. Its client, and how its streams come to be."""
+"""Alerts into OpenSearch 2 and 3: what is its own beside `search`, the common part: its client."""
 
 from __future__ import annotations
 
@@ -39,19 +39,6 @@ class OpenSearch(SearchOutput):
                               todo="mend `username` and `password`") from None  # fmt: skip
             raise error.unavailable from None
 
-    async def prepare(self, version: str) -> dict[str, str]:
-        """Sees to the templates and to the stream: without a template our first write would make an ordinary index of its name."""
-        more = await super().prepare(version)
-        try:
-            await self.cluster.ask("PUT", f"/_data_stream/{self.stream}")
-        except Answered as error:
-            if "resource_already_exists" in error.reason:
-                return more
-            if error.status != 403:
-                raise Unavailable(f"the data stream {self.stream} cannot be made: {error.reason}", slow=True) from None
-            self.templates.say(f"may not make the data stream {self.stream} ({error.reason}): have it made by somebody who may")
-        return more
-
 
 class _Cluster:
     """OpenSearch's own client, asked plainly."""
@@ -66,6 +53,8 @@ class _Cluster:
                           todo="pip install 'pluginhost[opensearch]'") from None  # fmt: skip
         self._errors = opensearchpy.exceptions
         settings: dict[str, Any] = {"timeout": float(options.timeout), "max_retries": 0}
+        if options.sniff:
+            settings |= {"sniff_on_start": True, "sniff_on_connection_fail": True}
         if options.username:
             settings["http_auth"] = (options.username, str(options.password or ""))
         try:
@@ -90,4 +79,6 @@ class _Cluster:
         return answer
 
     async def close(self) -> None:
+        for seed in getattr(self._client.transport, "seed_connections", ()):  # those that sniffing replaced are forgotten
+            await seed.close()
         await self._client.close()

@@ -117,19 +117,23 @@ async def _judges(plan: Plan, folder: Path, store: AlertStore, route: Route, clo
     if not plan.folders and isinstance(plan.source, JournalSource):
         number = plan.source.generations(folder / "new" / "generations")
         shard = Shard(0, 1, folder / "new", plan.source.skips, plan.scores)
-        judges = [Judge(shard, store, route=route, clock=clock, observer=plan.observer, mark=mark, keep=False, policy=plan.policy)]
+        judges = [Judge(shard, store, Generations(folder / "new" / "generations"), route=route, clock=clock, observer=plan.observer,
+                        mark=mark, keep=False, policy=plan.policy, mutes=plan.source.mutes())]  # fmt: skip
         held.callback(judges[0].close)
         await judges[0].swap(number)
         return judges, [], False
+    mutes = plan.source.mutes() if isinstance(plan.source, JournalSource) else ()
     stores = [(folder / "new", plan.folders, store, route)]
     if plan.against:
         (folder / "old").mkdir()
         stores.append((folder / "old", plan.against, AlertStore(folder / "old" / "alerts.db", clock=clock), _nowhere))
     judges, problems, ticks = [], [], False
     for at, folders, kept, way in stores:
-        manifest, found = await accepted(folders, plan.options, plan.references, Generations(at / "generations"))
+        generations = Generations(at / "generations")
+        manifest, found = await accepted(folders, plan.options, plan.references, generations)
         shard = Shard(0, 1, at, scores=() if judges else plan.scores)
-        judges.append(Judge(shard, kept, route=way, clock=clock, observer=plan.observer, mark=mark, policy=plan.policy))
+        judges.append(Judge(shard, kept, generations, route=way, clock=clock, observer=plan.observer, mark=mark, policy=plan.policy,
+                            mutes=mutes))  # fmt: skip
         held.callback(judges[-1].close)
         if not manifest.modules:
             raise found[0] if found else Problem("replay.analyzers", "there are no analyzers", where=", ".join(map(str, folders)))

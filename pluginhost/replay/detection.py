@@ -132,7 +132,7 @@ async def _judge(order: Order, task: Task, aside: Path, made: Detected, route: R
     shard = TaskShard(folder, order.scores)
     held.callback(shard.close)
     store = AlertStore(task.folder / "alerts.db", clock=clock, keep=order.keep)
-    judge = Judge(shard, store, route=route, clock=clock, observer=order.observer, mark={"task": task.name},
+    judge = Judge(shard, store, generations, route=route, clock=clock, observer=order.observer, mark={"task": task.name},
                   arrival=order.window.start, policy=order.policy)  # fmt: skip
     held.callback(judge.close)
     await judge.swap(manifest.number)

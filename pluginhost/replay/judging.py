@@ -24,10 +24,12 @@ from ..engine.link import Part
 from ..engine.references import File
 from ..engine.reload import Checker, Reloader
 from ..engine.splitter import Control, control_row
+from ..engine.standing import lists_of
 from ..engine.worker import Shard
 from ..metrics import Counts
 from ..problem import Problem
-from ..store.alerts import AlertStore
+from ..store.alerts import AlertStore, Commit
+from ..store.mutes import StoredMute
 from ..store.row import Row
 
 __all__ = ["Judge", "Mark", "accepted"]
@@ -54,22 +56,29 @@ async def accepted(folders: Sequence[Path], options: Mapping[str, dict[str, Any]
 class Judge:
     """One set of analyzers. `shard` holds their state, `store` takes the alerts; `route` says which outputs get them.
 
-    `policy` is what the operator laid down, `mark` is added to each alert; `keep` is False where derived rows are in the journal already;
-    `arrival` (ns) is when it begins. `failed` counts the calls that failed, by analyzer; `failures` has the first of each.
+    `generations` is where those that the rows name lie. `policy` is what the operator laid down, `mutes` what people had laid down before
+    the first row; `mark` is added to each alert; `keep` is False where derived rows are in the journal already; `arrival` (ns) is when it
+    begins. `failed` counts the calls that failed, by analyzer; `failures` has the first of each.
     """
 
-    def __init__(self, shard: Shard, store: AlertStore, *, route: Route, clock: Callable[[], int], observer: str, mark: Mark | None = None,
-                 keep: bool = True, arrival: int = 0, policy: Policy = Policy()) -> None:  # noqa: B008  # a frozen value  # fmt: skip
+    def __init__(self, shard: Shard, store: AlertStore, generations: Generations, *, route: Route, clock: Callable[[], int], observer: str,
+                 mark: Mark | None = None, keep: bool = True, arrival: int = 0, policy: Policy = Policy(),  # noqa: B008  # a frozen value
+                 mutes: Sequence[StoredMute] = ()) -> None:  # fmt: skip
         self.shard, self.store, self._mark, self._keep = shard, store, mark, keep
         self.counts = Counts(*desk.COUNTS)
         self.failures: dict[str, Failure] = {}
         self.failed: Counter[str] = Counter()
         self.position, self.arrival = shard.position, arrival
         self._made: list[Row] = []
+        with store.turn():
+            for place, one in enumerate(mutes, -len(mutes)):  # they hold before its first row, in their order
+                store.mutes.put(msgspec.structs.replace(one, row=place, ended=None))
+            store.commit(Commit())
         store.share(1, self.position)  # what lies behind the last checkpoint is judged anew: what is known already is known by its id
         committer = cast(Committer, self)  # the desk asks it for `insist`, and nothing else
         self._desk = Desk(store, committer, self.counts, shards=1, route=route, clock=clock, observer=observer, told=self._told,
-                          policy=msgspec.structs.replace(policy, mark=mark or {}))  # fmt: skip
+                          policy=msgspec.structs.replace(policy, mark=mark or {}),
+                          lists=lists_of(generations, policy.lists))  # fmt: skip
         self.committed = asyncio.Event()
         self.within = self._desk.within
 
@@ -109,10 +118,12 @@ class Judge:
                 row.arrival = self.arrival
 
     def _number(self, rows: Iterable[Row]) -> None:
+        """Gives the rows their places, and has the desk know what they say to it."""
         for row in rows:
             if row.offset < 0:
                 row.offset = self.position
             self.position = row.offset + 1
+            self._desk.standing.seen(row)
 
     def _complain(self, failure: Failure) -> None:
         self.failed[failure.analyzer] += failure.count

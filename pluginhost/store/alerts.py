@@ -15,15 +15,18 @@ from pathlib import Path
 
 import msgspec
 
-from .archive import Archive, DeadLetter, LetterTotals, OutboxRow, StoredAlert, Summary, laden
+from .archive import Archive, DeadLetter, LetterTotals, OutboxRow, StoredAlert, laden
 from .bounds import Buffer, Keep
 from .database import Database
 from .letters import Letter, bury, expire
 from .migrations import MIGRATIONS
+from .notifications import UNTOLD, Composed, NewNotification, Notifications
 from .scores import Scores
+from .states import States, plainly
+from .words import ADD, REMOVE
 
 __all__ = ["AlertStore", "Archive", "Buffer", "Commit", "DeadLetter", "Keep", "Letter", "LetterTotals", "NewAlert", "OutboxRow",
-           "Stored", "StoredAlert", "Summary"]  # fmt: skip
+           "Stored", "StoredAlert"]  # fmt: skip
 
 _DUE = """
     SELECT seq, id, time, severity, analyzer, document, attempts FROM outbox CROSS JOIN alerts USING (seq)
@@ -38,7 +41,10 @@ _DELETE = "DELETE FROM outbox WHERE output = ? AND seq = ? AND kind = 'alert'"
 
 
 class NewAlert(msgspec.Struct, frozen=True):
-    """An alert and the outputs it goes to. `time` is the event's, in ns; `document` is JSON; `suppressed` says why it is told to nobody."""
+    """An alert and the outputs it goes to. `time` is the event's, in ns; `document` is JSON; `suppressed` says why it is told to nobody.
+
+    `user` and `source` are names in it that it is counted by, empty where there are none.
+    """
 
     id: str
     time: int
@@ -50,15 +56,20 @@ class NewAlert(msgspec.Struct, frozen=True):
     document: bytes
     outputs: tuple[str, ...] = ()
     suppressed: tuple[str, ...] = ()
+    user: str = ""
+    source: str = ""
 
 
 class Commit(msgspec.Struct):
-    """What the desk made of some stretch of the journal. `positions` is by shard, `groups` by fingerprint."""
+    """What the desk made of some stretch of the journal. `positions` is by shard, `groups` by fingerprint; so are `ends`, when (ns) a group
+    is over if nothing more comes (0: never)."""
 
     positions: dict[int, int] = {}
     alerts: list[NewAlert] = []
     groups: dict[str, bytes] = {}
+    ends: dict[str, int] = {}
     letters: list[Letter] = []
+    notifications: list[NewNotification] = []
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -72,11 +83,16 @@ class AlertStore(Archive):
     """The database in `path`, made if it is not there. `clock` gives ns, for when something was stored; `buffers` is by output."""
 
     def __init__(
-        self, path: Path, *, clock: Callable[[], int], keep: Keep = Keep(), buffers: Mapping[str, Buffer] | None = None  # noqa: B008  # a frozen value
+        self, path: Path, *, clock: Callable[[], int], keep: Keep = Keep(), buffers: Mapping[str, Buffer] | None = None,  # noqa: B008  # a frozen value
+        composed: Composed | None = None, members: int = 2_000, stated: Callable[[bytes, bytes], bytes] = plainly,
     ) -> None:  # fmt: skip
         super().__init__(Database(path, MIGRATIONS))
-        self._clock, self.keep, self._buffers = clock, keep, buffers or {}
+        self.clock, self.keep, self._buffers = clock, keep, buffers or {}
+        self._held: int | None = None  # how many alerts there are, once they were counted
         self.scores = Scores(self._database, clock=clock, keep=keep, buffers=self._buffers)
+        self.states = States(self._database, clock=clock, keep=keep, composed=stated)
+        self.notifications = Notifications(self._database, clock=clock, keep=keep, buffers=self._buffers,
+                                           composed=composed or _untold, most=members)  # fmt: skip
 
     @staticmethod
     def readonly(path: Path) -> Archive:
@@ -119,18 +135,22 @@ class AlertStore(Archive):
 
     def commit(self, commit: Commit) -> Stored:
         """What came of it. Everything is durable, or nothing is."""
-        now, many = self._clock(), self._database.many
+        now, many = self.clock(), self._database.many
         overflowed: dict[str, int] = {}
         with self._database.transaction():
             many("INSERT OR REPLACE INTO positions (shard, position) VALUES (?, ?)", commit.positions.items())
-            many("INSERT OR REPLACE INTO groups (fingerprint, state, touched) VALUES (?, ?, ?)",
-                 ((fingerprint, state, now) for fingerprint, state in commit.groups.items()))  # fmt: skip
-            room = self._room()
+            many("INSERT OR REPLACE INTO groups (fingerprint, state, touched, ends) VALUES (?, ?, ?, ?)",
+                 ((fingerprint, state, now, commit.ends.get(fingerprint, 0)) for fingerprint, state in commit.groups.items()))  # fmt: skip
+            room, before = self._room(), self.last()
             fresh = [alert for alert in commit.alerts if self._stored(alert, now)]
             letters = [*commit.letters, *(letter for alert in fresh for letter in self._enqueued(alert, now, room, overflowed))]
+            letters += self.notifications.add(commit.notifications, room, overflowed)
             bury(self._database, letters, now, self.keep)
             self._suppressed(fresh)
+            self._database.run(ADD, before)
+            self.rollups.add((one.time, (one.analyzer, one.severity, one.user, one.source), bool(one.suppressed)) for one in fresh)
             self._settled({}, overflowed)
+        self._held = None if self._held is None else self._held + len(fresh)
         return Stored(tuple(alert.id for alert in fresh), overflowed)
 
     def _room(self) -> dict[str, int]:
@@ -174,6 +194,8 @@ class AlertStore(Archive):
         with self._database.transaction():
             self._database.run("UPDATE outbox SET due = ? WHERE due > ?", now, now)
             self.scores.awaken(now)
+            self.states.awaken(now)
+            self.notifications.awaken(now)
 
     def due(self, output: str, now: int, limit: int) -> tuple[OutboxRow, ...]:
         """What `output` is to deliver by `now` (ns), in the order it was stored: `limit` alerts, or about `_AT_ONCE` bytes of them."""
@@ -188,7 +210,7 @@ class AlertStore(Archive):
         self, output: str, done: Iterable[int] = (), retry: Iterable[tuple[int, int, str]] = (), dead: Iterable[tuple[int, str]] = ()
     ) -> None:
         """What became of alerts by `seq`: delivered; to be tried again at (ns) for a reason; dead for a reason."""
-        now, many = self._clock(), self._database.many
+        now, many = self.clock(), self._database.many
         with self._database.transaction():
             delivered = many(_DELETE, ((output, seq) for seq in done))
             many("UPDATE outbox SET attempts = attempts + 1, due = ?, error = ? WHERE output = ? AND seq = ? AND kind = 'alert'",
@@ -199,7 +221,7 @@ class AlertStore(Archive):
 
     def expire(self, output: str, limit: int = 100) -> int:
         """How many alerts have waited for `output` longer than they may, at most `limit`: they are dead letters now."""
-        now, buffer = self._clock(), self._buffers.get(output, Buffer())
+        now, buffer = self.clock(), self._buffers.get(output, Buffer())
         with self._database.transaction():
             overdue = self._database.rows(_OVERDUE, output, now - buffer.max_age.ns, limit)
             letters = [letter for (seq,) in overdue if (letter := self._dead(output, seq, f"waited longer than {buffer.max_age}"))]
@@ -222,25 +244,33 @@ class AlertStore(Archive):
             return _letter(output, id_, attempts + 1, reason, document)
         return None
 
+    def ending(self, now: int, limit: int) -> list[str]:
+        """The fingerprints of groups that are over by `now` (ns), because nothing came for as long as says so; at most `limit`."""
+        found = self._database.rows("SELECT fingerprint FROM groups WHERE ends > 0 AND ends <= ? ORDER BY ends LIMIT ?", now, limit)
+        return [row[0] for row in found]
+
     def drop_output(self, name: str) -> int:
         """Forgets an output that is no more: how many alerts it had still to deliver. Their documents stay stored."""
         with self._database.transaction():
             self._database.run("DELETE FROM deliveries WHERE output = ?", name)
-            gone = self._database.run("DELETE FROM outbox WHERE output = ?", name)
+            gone = self._database.run("DELETE FROM outbox WHERE output = ?", name) + self.notifications.drop(name)
             self._database.run("DELETE FROM waiting WHERE output = ?", name)
             return gone
 
     def trim(self, alerts: int, limit: int = 5_000) -> int:
         """How much went to keep everything within its bounds, at most about `limit` of a kind a call; 0 when nothing is left to do."""
-        now, keep = self._clock(), self.keep
+        now, keep = self.clock(), self.keep
         if self._size() > keep.alerts_bytes:
             alerts = min(alerts, self.count() - limit // 10)
-        gone = self.prune(now - keep.alerts_age.ns, max(alerts, 0), limit)
+        gone = self.prune(now - keep.alerts_age.ns, max(alerts, 0), max(limit // 10, 1))  # an alert is more than a row: its words go, too
         with self._database.transaction():
             gone += self._idle("touched < ?", now - keep.groups_age.ns, limit)
             more = self._database.rows("SELECT COUNT(*) FROM groups")[0][0] - keep.groups
             gone += self._idle("touched > ?", -1, min(limit, more))
             gone += self.risks.expire(now, limit) + self.scores.trim(limit)
+            gone += self.mutes.expire(now - keep.alerts_age.ns, limit) + self.notifications.trim(limit)
+            gone += self.rollups.trim(now - keep.counts_age.ns, limit // 5)
+            gone += self.cases.trim(now, keep, limit) + self.incidents.trim(now, keep, limit)
             return gone + expire(self._database, now - keep.dead_letters_age.ns, limit)
 
     def _size(self) -> int:
@@ -260,15 +290,28 @@ class AlertStore(Archive):
 
         Alerts that an output has still to deliver stay, however old.
         """
+        held = self.count()
         with self._database.transaction():
             old = self._forget("created < ?", before, limit)
-            return old + self._forget("created >= ?", before, min(limit, self.count() - keep))
+            gone = old + self._forget("created >= ?", before, min(limit, held - old - keep))
+        self._held = held - gone
+        return gone
 
     def _forget(self, which: str, value: int, limit: int) -> int:
-        return self._database.run(
-            f"DELETE FROM alerts WHERE seq IN (SELECT seq FROM alerts WHERE {which} AND seq NOT IN (SELECT seq FROM outbox) "  # noqa: S608  # two constants
-            "ORDER BY seq LIMIT ?)", value, max(limit, 0),
-        )  # fmt: skip
+        found = self._database.rows(
+            f"SELECT seq FROM alerts INDEXED BY alerts_by_created WHERE {which} AND "  # noqa: S608  # two constants
+            "NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.seq = alerts.seq) "
+            f"AND seq NOT IN ({UNTOLD}) ORDER BY created, seq LIMIT ?", value, limit,
+        ) if limit > 0 else []  # fmt: skip
+        chosen = msgspec.json.encode([seq for (seq,) in found]).decode()
+        self._database.run(REMOVE, chosen)
+        return self._database.run("DELETE FROM alerts WHERE seq IN (SELECT value FROM json_each(?))", chosen)
+
+    def count(self) -> int:
+        """How many alerts are stored; counted once, for nobody else writes."""
+        if self._held is None:
+            self._held = super().count()
+        return self._held
 
 
 def _letter(output: str, id_: str, attempts: int, reason: str, document: bytes) -> Letter:
@@ -278,3 +321,8 @@ def _letter(output: str, id_: str, attempts: int, reason: str, document: bytes) 
 
 def _array(texts: Collection[str]) -> str:
     return msgspec.json.encode(list(texts)).decode()  # as text: SQLite takes a blob for its own binary form
+
+
+def _untold(*_: object) -> bytes:
+    """Makes no message: for a store that no output is told from."""
+    raise NotImplementedError

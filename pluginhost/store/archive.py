@@ -1,26 +1,48 @@
 """Stored alerts for whoever asks: the tables of the desk's database, and everything that reads them without changing them.
 
-Writing is the `AlertStore`'s, which is an archive too. A document is opaque here: it is kept and searched as bytes.
+Writing is the `AlertStore`'s, which is an archive too. A document is opaque here: it is kept as bytes, and `words` knows what to find in
+it. However many alerts are stored, a list reads only about as many as it gives: each of its filters, and any two of them, has an index.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Any, TypeAlias
 
 import msgspec
 
 from ..problem import Problem
+from .cases import Cases
 from .database import Database
+from .incidents import Incidents
+from .mutes import Mutes
 from .risks import Risks
+from .rollups import Rollups
+from .words import wanted
 
-__all__ = ["Archive", "DeadLetter", "LetterTotals", "OutboxRow", "StoredAlert", "Summary", "laden"]
+__all__ = ["SCRIPT", "Archive", "DeadLetter", "LetterTotals", "OutboxRow", "StoredAlert", "laden"]
+
+SCRIPT = """
+    DROP INDEX alerts_told;
+    DROP INDEX alerts_suppressed;
+    DROP INDEX alerts_by_analyzer;
+    CREATE INDEX alerts_by_severity ON alerts (severity, suppressed = '', time, seq);
+    CREATE INDEX alerts_by_analyzer ON alerts (analyzer, suppressed = '', time, seq);
+    CREATE INDEX alerts_by_both ON alerts (analyzer, severity, suppressed = '', time, seq);
+    CREATE INDEX alerts_by_telling ON alerts (suppressed = '', time, seq);
+    CREATE INDEX outbox_by_seq ON outbox (seq);
+"""
+"""The migration that makes the indexes of lists, and of what may be forgotten."""
 
 _COLUMNS = "seq, id, time, created, severity, analyzer, fingerprint, sequence, status, headline, document, suppressed"
 _BY_ID = f"SELECT {_COLUMNS} FROM alerts WHERE id >= ? AND id < ? ORDER BY id LIMIT 2"  # noqa: S608  # columns from above
 _SINCE = f"SELECT {_COLUMNS} FROM alerts WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608  # columns from above
 _LIST = f"SELECT {_COLUMNS} FROM alerts"  # noqa: S608  # columns from above
+_FOUND = f"SELECT {_COLUMNS} FROM words CROSS JOIN alerts ON alerts.seq = words.rowid"  # noqa: S608  # columns from above
+_FROM = "words.rowid >= (SELECT COALESCE(MIN(seq), 1 << 62) FROM alerts INDEXED BY alerts_by_time WHERE time >= ?)"
+_UPTO = "words.rowid <= (SELECT COALESCE(MAX(seq), 0) FROM alerts INDEXED BY alerts_by_time WHERE time < ?)"
+_SLICE, _AT_ONCE = 2_000, 4 << 20  # alerts looked at, and bytes of them, for one part of all that are stored
 
 
 class StoredAlert(msgspec.Struct, frozen=True):
@@ -41,15 +63,6 @@ class StoredAlert(msgspec.Struct, frozen=True):
     headline: str
     document: bytes
     suppressed: str = ""
-
-
-class Summary(msgspec.Struct, frozen=True):
-    """How many alerts of one severity an analyzer raised, and the event time of the latest."""
-
-    analyzer: str
-    severity: str
-    count: int
-    last: int
 
 
 class OutboxRow(msgspec.Struct, frozen=True):
@@ -104,22 +117,50 @@ class Archive:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.risks = Risks(database)
+        self.cases = Cases(database)
+        self.incidents = Incidents(database)
+        self.rollups = Rollups(database)
+        self.mutes = Mutes(database)
 
     def list(
         self, *, limit: int, after: int | None = None, before: int | None = None, severity: str | None = None,
-        analyzer: str | None = None, text: str | None = None, suppressed: bool | None = False,
+        analyzer: str | None = None, text: str | None = None, suppressed: bool | None = False, status: str | None = None,
+        assignee: str | None = None,
     ) -> _Alerts:  # fmt: skip
-        """The newest by event time first: `after` <= time < `before` (ns), with `text`, in any case, in headline or document.
+        """The newest by event time first: `after` <= time < `before` (ns), told or `suppressed` (None: both), of groups with this state.
 
-        Those that were told, or those that were `suppressed`; None: both.
+        With `text` those that have all its words and "phrases" (`words.wanted`), the one stored last first.
         """
-        wanted: dict[str, Any] = {"time >= ?": after, "time < ?": before, "severity = ?": severity, "analyzer = ?": analyzer}
-        if text is not None:
-            wanted["(headline || char(10) || CAST(document AS TEXT)) LIKE ? ESCAPE '\\'"] = f"%{_literal(text)}%"
-        wanted = {clause: value for clause, value in wanted.items() if value is not None}
-        which = [f"suppressed {'<>' if suppressed else '='} ''"] if suppressed is not None else []
-        where = f" WHERE {' AND '.join((*which, *wanted))}" if which or wanted else ""
-        return self._alerts(f"{_LIST}{where} ORDER BY time DESC, seq DESC LIMIT ?", *wanted.values(), limit)
+        groups = [] if status is None and assignee is None else [self.cases.clause(status, assignee)]
+        if text is None or not text.strip():
+            where, values = _where(*groups, after=after, before=before, severity=severity, analyzer=analyzer, suppressed=suppressed)
+            return self._alerts(f"{_LIST}{where} ORDER BY time DESC, seq DESC LIMIT ?", *values, limit)
+        match = wanted(text, severity=severity, analyzer=analyzer, suppressed=suppressed)
+        bounds = [(clause, value) for clause, value in ((_FROM, after), (_UPTO, before)) if value is not None]
+        where, values = _where(("words MATCH ?", match), *bounds, *groups, after=after, before=before)
+        return self._alerts(f"{_FOUND}{where} ORDER BY words.rowid DESC LIMIT ?", *values, limit)
+
+    def part(
+        self, seq: int, *, after: int | None = None, before: int | None = None, severity: str | None = None, analyzer: str | None = None,
+        text: str | None = None, suppressed: bool | None = None,
+    ) -> tuple[_Alerts, int | None]:  # fmt: skip
+        """Of some thousand alerts behind `seq`, in the order they were stored, those that are asked for as in `list`; and behind which to
+        go on, None at the end. So all can be read, a part at a time, and nobody is kept waiting.
+        """
+        if seq >= self.last():
+            return [], None
+        found = [("seq IN (SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ?)", wanted(text), seq + 1, seq + _SLICE)
+                 ] if text is not None and text.strip() else []  # fmt: skip
+        where, values = _where(("seq BETWEEN ? AND ?", seq + 1, seq + _SLICE), *found, after=after, before=before, severity=severity,
+                               analyzer=analyzer, suppressed=suppressed)  # fmt: skip
+        taken, size = list[StoredAlert](), 0
+        with closing(self._database.each(f"{_LIST} NOT INDEXED{where} ORDER BY seq", *values)) as rows:
+            for row in rows:
+                taken.append(StoredAlert(*row))
+                size += len(taken[-1].document)
+                if size >= _AT_ONCE:
+                    return taken, taken[-1].seq
+        return taken, seq + _SLICE
 
     def since(self, seq: int, limit: int) -> _Alerts:
         """Those stored behind `seq`, the oldest first: what to ask again and again to follow."""
@@ -136,6 +177,11 @@ class Archive:
             raise Problem("store.ambiguous", f"more than one alert's id begins with `{id}`", todo="give more of it")
         return found[0] if found else None
 
+    def latest(self, fingerprint: str) -> StoredAlert | None:
+        """The alert of this group that was stored last; None if none is there."""
+        found = self._alerts(f"{_LIST} WHERE fingerprint = ? ORDER BY seq DESC LIMIT 1", fingerprint)
+        return found[0] if found else None
+
     def count(self) -> int:
         """How many alerts are stored."""
         return int(self._database.rows("SELECT COUNT(*) FROM alerts")[0][0])
@@ -144,15 +190,12 @@ class Archive:
         """How many alerts were ever told to nobody, by reason; one alert may have several."""
         return dict(self._database.rows("SELECT reason, count FROM suppressions ORDER BY count DESC, reason"))
 
-    def summary(self) -> tuple[Summary, ...]:
-        """Per analyzer and severity, by name."""
-        found = self._database.rows("SELECT analyzer, severity, COUNT(*), MAX(time) FROM alerts GROUP BY analyzer, severity ORDER BY 1, 2")
-        return tuple(Summary(*row) for row in found)
-
     def backlog(self) -> dict[str, tuple[int, int]]:
-        """Per output with something to deliver: how many alerts, and when (ns) the oldest of them was stored."""
+        """Per output with something to deliver: how many alerts (or messages), and when (ns) the oldest of them was stored."""
         found = self._database.rows("""SELECT output, waiting, created FROM (SELECT output, COUNT(*) AS waiting, MIN(seq) AS oldest
-                                       FROM outbox GROUP BY output) JOIN alerts ON alerts.seq = oldest""")
+                                       FROM outbox GROUP BY output) JOIN alerts ON alerts.seq = oldest
+                                       UNION ALL SELECT output, COUNT(*), MIN(created) FROM notifications
+                                       WHERE status IN ('open', 'waiting') GROUP BY output""")
         return {output: (waiting, created) for output, waiting, created in found}
 
     def waiting(self) -> dict[str, tuple[int, int]]:
@@ -184,5 +227,14 @@ class Archive:
         return [StoredAlert(*row) for row in self._database.rows(sql, *values)]
 
 
-def _literal(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+def _where(
+    *first: tuple[Any, ...], after: int | None = None, before: int | None = None, severity: str | None = None, analyzer: str | None = None,
+    suppressed: bool | None = None,
+) -> tuple[str, Sequence[Any]]:  # fmt: skip
+    """The WHERE for clauses with their values, and for those filters that are given, with all values in order."""
+    told = None if suppressed is None else not suppressed
+    given = (("time >= ?", after), ("time < ?", before), ("severity = ?", severity), ("analyzer = ?", analyzer),
+             ("(suppressed = '') = ?", told))  # fmt: skip
+    clauses = [*first, *(one for one in given if one[1] is not None)]
+    values = [value for _, *some in clauses for value in some]
+    return f" WHERE {' AND '.join(clause for clause, *_ in clauses)}" if clauses else "", values

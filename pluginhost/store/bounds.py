@@ -19,8 +19,13 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
 
     alerts_bytes: Annotated[Size, doc("how large `alerts.db` may grow; the oldest settled alerts go", ge=1)] = Size(8 << 30)
     alerts_age: Annotated[Duration, doc("how long an alert stays in the embedded store")] = Duration(365 * 86400)
+    counts_age: Annotated[Duration, doc("how long the counts of `alerts summary` are kept")] = Duration(396 * 86400)
     groups: Annotated[int, doc("how many groups of alerts are remembered; the one idle longest goes", ge=1)] = 1_000_000
-    groups_age: Annotated[Duration, doc("how long a group is remembered after its last alert")] = Duration(90 * 86400)
+    groups_age: Annotated[Duration, doc("how long a group is remembered after its last alert, its state and an incident once resolved")] = (
+        Duration(90 * 86400)
+    )
+    states: Annotated[int, doc("how many states of groups are kept; those resolved longest go, then those idle longest", ge=1)] = 200_000
+    incidents: Annotated[int, doc("how many incidents are kept, with those resolved; of these the oldest go", ge=1)] = 20_000
     dead_letters: Annotated[int, doc("how many dead letters are kept; the oldest go", ge=1)] = 10_000
     dead_letters_bytes: Annotated[Size, doc("the most bytes of dead letters")] = Size(64 << 20)
     dead_letters_age: Annotated[Duration, doc("how long a dead letter is kept")] = Duration(30 * 86400)

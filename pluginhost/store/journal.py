@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..options import Duration
@@ -35,7 +35,7 @@ class Journal:
         sync: Callable[[int], object] = os.fdatasync,
     ) -> None:  # fmt: skip
         self._folder, self._clock, self._segment_bytes, self._max_age, self._sync = folder, clock, segment_bytes, max_age, sync
-        self._unclean, self.torn = False, 0
+        self._unclean, self.torn, self._holders = False, 0, 0
         try:
             if not folder.is_dir():
                 folder.mkdir(mode=0o700, parents=True)
@@ -143,8 +143,23 @@ class Journal:
                     raise _not_held(offset, self.start, self.end) from None
                 offset = until
 
+    def files(self) -> list[tuple[str, int]]:
+        """The name of each file, in order, and how many bytes of it are durable."""
+        return [(segment.path.name, segment.size) for segment in self._segments]
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside, `drop` does nothing: somebody copies what there is."""
+        self._holders += 1
+        try:
+            yield
+        finally:
+            self._holders -= 1
+
     def drop(self, before: int, *, seal: bool = False) -> None:
         """Unlinks the segments that lie wholly below `before`. The newest is among them if it is old, or with `seal`."""
+        if self._holders:
+            return
         if before >= self.end > self._segments[-1].first and not self._unclean and (seal or self._old()):
             self._roll()
         while len(self._segments) > 1 and self._segments[1].first <= before:

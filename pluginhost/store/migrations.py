@@ -5,6 +5,8 @@ Newer tables have their first script beside what reads and writes them; here is 
 
 from __future__ import annotations
 
+from . import archive, cases, incidents, mutes, notifications, rollups, words
+
 __all__ = ["MIGRATIONS"]
 
 MIGRATIONS = (
@@ -76,4 +78,16 @@ MIGRATIONS = (
     CREATE TABLE score_minutes (minute INTEGER NOT NULL, analyzer TEXT NOT NULL, held INTEGER NOT NULL,
                                 PRIMARY KEY (minute, analyzer)) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE groups ADD COLUMN ends INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX groups_ending ON groups (ends) WHERE ends > 0;
+    CREATE INDEX alerts_by_group ON alerts (fingerprint, seq);
+    """,
+    cases.SCRIPT,
+    incidents.SCRIPT,
+    mutes.SCRIPT,
+    notifications.SCRIPT,
+    rollups.SCRIPT,
+    words.SCRIPT,
+    archive.SCRIPT,
 )

@@ -174,8 +174,8 @@ def test_what_it_knew_is_kept_and_the_quarantine_outlives_workers_and_hosts(case
 
 
 @pytest.mark.parametrize(("deed", "told"), [
-    ("return 42", "TypeError: expected Alert, Derived, Scored, Unjudged or None, got int"),
-    ("return ({} for n in range(10))", "TypeError: expected Alert, Derived, Scored, Unjudged or None, got dict"),
+    ("return 42", "TypeError: expected Alert, Resolved, Derived, Scored, Unjudged or None, got int"),
+    ("return ({} for n in range(10))", "TypeError: expected Alert, Resolved, Derived, Scored, Unjudged or None, got dict"),
     ("sys.exit(1)", "SystemExit: 1"),
     ("return Alert('low', 'x', fields={'a': object()})", ""),
 ])  # fmt: skip

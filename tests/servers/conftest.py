@@ -12,7 +12,7 @@ from brokers import Kafka, Rabbit, Server
 from certificates import Authority
 from needs import need
 from postgresql import PostgresServer
-from search import CACHE, SearchServer, fetch_java, free_ports, java_home
+from search import CACHE, SearchServer, fetch_java, free_ports, java_home, unpacked
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def _need_java(kind: str = "es8") -> None:
     if kind == "os3":
         fetch_java()
     need("a JDK 17 or newer" if kind == "es8" else "Java 21 or newer", java_home(kind))
-    need("mvn", shutil.which("mvn") or (CACHE / kind / ".ready").exists())
+    need("mvn", shutil.which("mvn") or unpacked(kind))
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +49,15 @@ def elasticsearch(run_dir: Callable[[str], Path]) -> Iterator[SearchServer]:
     """Elasticsearch 8 without security. A test that kills it starts it again."""
     _need_java()
     yield from _running(SearchServer(run_dir("es8")))
+
+
+@pytest.fixture(scope="session")
+def elasticsearch9(run_dir: Callable[[str], Path]) -> Iterator[SearchServer]:
+    """Elasticsearch 9 without security, where the machine has a whole JDK for it: no package index has one, a runtime will not do."""
+    if java_home("es9") is None:
+        pytest.skip("runs where a JDK 21 or newer is present")
+    _need_java("es9")
+    yield from _running(SearchServer(run_dir("es9"), kind="es9"))
 
 
 @pytest.fixture(scope="session")
@@ -68,9 +77,12 @@ def postgresql(run_dir: Callable[[str], Path]) -> Iterator[PostgresServer]:
         server.stop()
 
 
-@pytest.fixture(params=["elasticsearch", pytest.param("opensearch", marks=pytest.mark.xdist_group("opensearch"))])
+_OTHERS = [pytest.param(one, marks=pytest.mark.xdist_group(one)) for one in ("elasticsearch9", "opensearch")]
+
+
+@pytest.fixture(params=["elasticsearch", *_OTHERS])
 def cluster(request: pytest.FixtureRequest) -> SearchServer:
-    """Either of them."""
+    """Each of them."""
     server: SearchServer = request.getfixturevalue(request.param)
     return server
 
@@ -98,6 +110,27 @@ def guarded(run_dir: Callable[[str], Path]) -> Iterator[SearchServer]:
     _need_java()
     files = {"users": "admin:$2a$04$abcdefghijklmnopqrstuuo5JMiwqercYwtReMmi9hsdNoYbvyO3C\n", "users_roles": "superuser:admin\n"}
     yield from _running(SearchServer(run_dir("es8-guarded"), _GUARDED, files))
+
+
+_SECURED = """\
+xpack.security.enabled: true
+xpack.security.http.ssl.enabled: true
+xpack.security.http.ssl.key: server.key
+xpack.security.http.ssl.certificate: server.crt
+xpack.security.transport.ssl.enabled: false
+xpack.security.authc.api_key.enabled: true
+"""
+
+
+@pytest.fixture(scope="session")
+def secured(run_dir: Callable[[str], Path]) -> Iterator[SearchServer]:
+    """Elasticsearch 8 as it is in earnest: TLS by an authority of its own (`tls/ca.pem` in its folder), user admin / pw-for-tests."""
+    _need_java()
+    run = run_dir("es8-secured")
+    pair = Authority(run / "tls").issue("server")
+    files = {"users": "admin:$2a$04$abcdefghijklmnopqrstuuo5JMiwqercYwtReMmi9hsdNoYbvyO3C\n", "users_roles": "superuser:admin\n",
+             "server.crt": Path(pair["cert"]).read_text(), "server.key": Path(pair["key"]).read_text()}  # fmt: skip
+    yield from _running(SearchServer(run, _SECURED, files))
 
 
 def _served(server: Server) -> Iterator[Server]:

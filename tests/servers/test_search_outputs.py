@@ -129,15 +129,14 @@ async def test_the_template_is_put_and_maps_as_the_file_says(cluster):
     assert kind("extra.word") == "keyword"
     settings = next(iter(call(cluster.url, "GET", f"/{peer.stream}/_settings?flat_settings=true").values()))["settings"]
     assert settings["index.mapping.total_fields.limit"] == "2000"
-    for name in ("logs-pluginhost.alerts", "pluginhost-alert-state"):
-        body = stored(cluster.url, name)
-        assert (body["_meta"], body["priority"]) == ({"managed_by": "pluginhost", "version": 2}, 500)
+    body = stored(cluster.url, "logs-pluginhost.alerts")
+    assert (body["_meta"], body["priority"]) == (OURS, 500)
+    assert mapping["_meta"] == OURS
 
 
 @asynchronous
 async def test_scores_have_a_stream_of_their_own_and_a_resend_meets_the_first(cluster):
     peer = Peer(cluster.url, "trends", cluster.product, what="scores")
-    peer.stream = "metrics-pluginhost.scores-trends"
     rule = Rule("waf", "Unusual requests", "", "waf")
     scored = Scored(7.25, 6.0, span=60 * 10**9, entity={"source.ip": "192.0.2.1"}, expected=2, actual=9.0, parts={"unusual_status": 9})
     made = [(f"s{n}", score_document(rule, scored, key={"host.name": f"web{n % 2}"}, event_id=f"s{n}", time=NOON)) for n in range(4)]
@@ -158,9 +157,10 @@ async def test_scores_have_a_stream_of_their_own_and_a_resend_meets_the_first(cl
     assert (minute["score"]["value"], minute["limit"]["value"], minute["part"]["value"]) == (7.25, 6.0, 36.0)
     assert {bucket["key"]: bucket["doc_count"] for bucket in minute["who"]["buckets"]} == {"web0": 2, "web1": 2}
     body = stored(cluster.url, "metrics-pluginhost.scores")
-    assert (body["_meta"], body["priority"]) == ({"managed_by": "pluginhost", "version": 1}, 500)
+    assert (body["_meta"], body["priority"]) == ({"managed_by": "pluginhost", "version": 2}, 500)
 
 
+OURS = {"managed_by": "pluginhost", "version": 3}
 NEWER, OLDER = {"managed_by": "pluginhost", "version": 99}, {"managed_by": "pluginhost", "version": 0}
 FOREIGN = {"managed_by": "somebody"}
 
@@ -175,7 +175,7 @@ async def test_a_newer_or_foreign_template_is_left_alone(cluster, caplog, meta, 
         with caplog.at_level(logging.WARNING, "pluginhost"):
             assert await output.deliver([outgoing(f"a{meta.get('version')}")]) == [DONE]
         await output.close()
-        expected = meta if kept else {"managed_by": "pluginhost", "version": 2}
+        expected = meta if kept else OURS
         assert stored(cluster.url, "logs-pluginhost.alerts")["_meta"] == expected
         assert ("left as it is" in caplog.text) is kept
     finally:

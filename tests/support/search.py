@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -21,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["CACHE", "SearchServer", "distribution", "end_group", "fetch_java", "free_ports", "java_home"]
+__all__ = ["CACHE", "SearchServer", "distribution", "end_group", "fetch_java", "free_ports", "java_home", "unpacked"]
 
 HERE = Path(__file__).resolve().parent
 NOBODY = 65534
@@ -37,10 +39,12 @@ class Kind(NamedTuple):
     prefix: str
     least_java: int
     jdk: bool  # a runtime will not do: it is asked to compile
+    plugin: str = ""  # what the distribution lacks and we need, compiled by that
 
 
 KINDS = {
-    "es8": Kind("elasticsearch-8.19.21", "elasticsearch", "ES", 17, jdk=True),
+    "es8": Kind("elasticsearch-8.19.21", "elasticsearch", "ES", 17, jdk=True, plugin="RootPlugin"),
+    "es9": Kind("elasticsearch-9.5.3", "elasticsearch", "ES", 21, jdk=True, plugin="RootPlugin9"),
     "os3": Kind("opensearch-3.6.0", "opensearch", "OPENSEARCH", 21, jdk=False),
 }
 
@@ -62,12 +66,24 @@ def java_home(kind: str = "es8") -> str | None:
 
 def distribution(kind: str = "es8") -> Path:
     """The unpacked server: once, in a cache that a non-root account can read, safe under parallel test runs."""
-    out = CACHE / kind
-    if not (out / ".ready").exists():
+    out = _folder(kind)
+    if not unpacked(kind):
         with _alone(kind):
-            if not (out / ".ready").exists():
+            if not unpacked(kind):
                 _unpack(kind, out)
     return out / KINDS[kind].home
+
+
+def unpacked(kind: str) -> bool:
+    """Whether the distribution lies in the cache."""
+    return (_folder(kind) / ".ready").exists()
+
+
+def _folder(kind: str) -> Path:
+    """By what is in the plugin too: a server that runs is never changed under its feet."""
+    plugin = KINDS[kind].plugin
+    mark = "-" + hashlib.sha256((HERE / f"{plugin}.java").read_bytes()).hexdigest()[:8] if plugin else ""
+    return CACHE / f"{kind}{mark}"
 
 
 @contextlib.contextmanager
@@ -84,8 +100,8 @@ def _unpack(kind: str, out: Path) -> None:
     # Without markersDirectory the marker lies in target/, and a deleted folder is silently not unpacked again.
     subprocess.run(["mvn", "-q", "-B", "-f", HERE / "pom.xml", "-P", kind, "dependency:unpack-dependencies",
                     f"-DoutputDirectory={out}", f"-DmarkersDirectory={out}/.markers"], check=True, stdin=subprocess.DEVNULL)  # fmt: skip
-    if kind == "es8":
-        _add_root_plugin(out / KINDS[kind].home)
+    if KINDS[kind].plugin:
+        _add_root_plugin(out / KINDS[kind].home, kind)
     _readable(out)
     (out / ".ready").touch()
 
@@ -105,17 +121,17 @@ def _readable(out: Path) -> None:
     subprocess.run(["chmod", "-R", "a+rX", out], check=True)
 
 
-def _add_root_plugin(dist: Path) -> None:
-    """`GET /`, which this distribution leaves out and the official client asks for."""
-    jdk, plugin = java_home(), dist / "plugins" / "pluginhost-test-root"
+def _add_root_plugin(dist: Path, kind: str) -> None:
+    """`GET /`, which this distribution leaves out and the official client asks for, and what else is in the plugin of that kind."""
+    jdk, plugin, name = java_home(kind), dist / "plugins" / "pluginhost-test-root", KINDS[kind].plugin
     plugin.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as classes:
-        subprocess.run([f"{jdk}/bin/javac", "--release", "17", "-nowarn", "-proc:none", "-cp", f"{dist}/lib/*",
-                        "-d", classes, HERE / "RootPlugin.java"], check=True)  # fmt: skip
+        subprocess.run([f"{jdk}/bin/javac", "--release", str(KINDS[kind].least_java), "-nowarn", "-proc:none", "-cp", f"{dist}/lib/*",
+                        "-d", classes, HERE / f"{name}.java"], check=True)  # fmt: skip
         subprocess.run([f"{jdk}/bin/jar", "cf", plugin / "root.jar", "-C", classes, "."], check=True)
     (plugin / "plugin-descriptor.properties").write_text(
         f"name=pluginhost-test-root\ndescription=GET / (tests only)\nversion=1\nelasticsearch.version={dist.name.split('-')[1]}\n"
-        "java.version=17\nclassname=pluginhost.testenv.RootPlugin\n"
+        f"java.version={KINDS[kind].least_java}\nclassname=pluginhost.testenv.{name}\n"
     )
 
 
@@ -135,6 +151,10 @@ def end_group(proc: subprocess.Popen[bytes]) -> None:
     proc.wait(10)
 
 
+_ANY = ssl.create_default_context()
+_ANY.check_hostname, _ANY.verify_mode = False, ssl.CERT_NONE  # whether it is there at all, not who it is
+
+
 class SearchServer:
     """One node. `run` must be reachable for a non-root account: not pytest's tmp_path, which is 0700.
 
@@ -147,7 +167,7 @@ class SearchServer:
         self.product, self.version = self.kind.home.split("-")
         self.java, self.dist = java_home(kind) or "", distribution(kind)
         self.port, self.transport_port = free_ports(2)
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if 'http.ssl.enabled: true' in extra else 'http'}://127.0.0.1:{self.port}"
         self.proc: subprocess.Popen[bytes] | None = None
         self.pid: int | None = None
 
@@ -198,7 +218,7 @@ class SearchServer:
 
     def _answers(self) -> bool:
         try:
-            urllib.request.urlopen(f"{self.url}/_cluster/health?wait_for_status=yellow&timeout=2s", timeout=4).close()
+            urllib.request.urlopen(f"{self.url}/_cluster/health?wait_for_status=yellow&timeout=2s", timeout=4, context=_ANY).close()
         except urllib.error.HTTPError as error:
             return error.code == 401
         except OSError:

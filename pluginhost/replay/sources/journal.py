@@ -1,11 +1,13 @@
 """The source `journal`: the journal in a host's data folder, of a host that runs or one that does not. Read only, without its lock.
 
-It holds more than records: what analyzers derived, ticks, swaps. `as_it_ran` gives every row, for the code that judged it then; `records`
-what came from outside and the ticks, for other code. The files are linked aside first: what the host lets go of meanwhile stays readable.
+It holds more than records: what analyzers derived, ticks, swaps, mutes. `as_it_ran` gives every row, for the code that judged it then;
+`records` what came from outside, the ticks and the mutes, for other code. The files are linked aside first: what the host lets go of
+meanwhile stays readable.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,6 +16,9 @@ from pathlib import Path
 
 from ...engine.splitter import control_of
 from ...problem import Problem
+from ...store.database import Database
+from ...store.migrations import MIGRATIONS
+from ...store.mutes import Mutes, StoredMute
 from ...store.row import Kind, Row
 from ...store.segment import NAMES, Segment, corrupt
 
@@ -74,8 +79,18 @@ class JournalSource:
                 yield row
 
     def records(self) -> Iterator[Row]:
-        """The rows that came from outside, and the ticks."""
-        return (row for row in self.as_it_ran() if row.kind in (Kind.RECORDS, Kind.TICK))
+        """The rows that came from outside, the ticks, and what people muted."""
+        return (row for row in self.as_it_ran() if row.kind in (Kind.RECORDS, Kind.TICK) or _mutes(row))
+
+    def mutes(self) -> list[StoredMute]:
+        """Those that held at the first row, as the host's store remembers them; none where it cannot be read, which is told."""
+        try:
+            with contextlib.closing(Database(self._data / "alerts.db", MIGRATIONS, readonly=True)) as database:
+                known = Mutes(database).all()
+        except (Problem, OSError) as error:
+            self.troubles.append(f"mutes that were laid down before its first row are not known: {error}")
+            return []
+        return [one for one in known if one.row < self.first and (one.ended is None or one.ended >= self.first)]
 
     def progress(self) -> tuple[int, int]:
         """Bytes, heads of rows aside."""
@@ -83,6 +98,11 @@ class JournalSource:
 
     def close(self) -> None:
         """Does nothing: the folder aside is whose it is."""
+
+
+def _mutes(row: Row) -> bool:
+    control = control_of(row) if row.kind == Kind.CONTROL else None
+    return control is not None and (control.mute is not None or control.unmute is not None)
 
 
 def _linked(folder: Path, aside: Path) -> list[Path]:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hashlib
+
+import msgspec
 import pytest
 
 from pluginhost.alerts import template
@@ -43,7 +46,7 @@ def test_only_types_that_every_server_has_are_used():
 def test_the_alert_template_makes_a_data_stream_above_the_built_in_one():
     body = template.alerts_template("8.10.2")
     assert (body["index_patterns"], body["priority"], body["data_stream"]) == (["logs-pluginhost.alerts-*"], 500, {})
-    assert body["_meta"] == {"managed_by": "pluginhost", "version": 2}
+    assert body["_meta"] == body["template"]["mappings"]["_meta"] == {"managed_by": "pluginhost", "version": 3}
     assert body["template"]["settings"] == {
         "index.mapping.total_fields.limit": 2000, "index.mapping.ignore_malformed": True, "index.codec": "best_compression",
     }  # fmt: skip
@@ -52,14 +55,51 @@ def test_the_alert_template_makes_a_data_stream_above_the_built_in_one():
 
 
 @pytest.mark.parametrize(
-    ("version", "ignores", "store"),
-    [("8.13.4", False, False), ("8.14.0", True, False), ("8.19.21", True, True), ("9.5.3", True, True)],
+    ("version", "newer", "store", "mode"),
+    [("8.13.4", False, False, None), ("8.14.0", True, False, None), ("8.19.21", True, True, None), ("9.5.3", True, True, "standard")],
 )
-def test_each_version_gets_what_it_knows(version, ignores, store):
-    body = template.alerts_template(version)["template"]
-    assert ("index.mapping.total_fields.ignore_dynamic_beyond_limit" in body["settings"]) is ignores
+@pytest.mark.parametrize("kind", ["alerts", "scores"])
+def test_each_version_gets_what_it_knows(kind, version, newer, store, mode):
+    whole = template.template_of(kind, version, retention="90d")
+    body = whole["template"]
+    assert ("index.mapping.total_fields.ignore_dynamic_beyond_limit" in body["settings"]) is newer
+    assert (whole.get("composed_of") == whole.get("ignore_missing_component_templates") == ["pluginhost@custom"]) is newer
+    assert (body.get("lifecycle") == {"data_retention": "90d"}) is newer
     assert (body.get("data_stream_options") == {"failure_store": {"enabled": False}}) is store
-    assert "index.mapping.total_fields.ignore_dynamic_beyond_limit" not in template.alerts_template("8.1.1")["template"]["settings"]
+    assert body["settings"].get("index.mode") == mode
+
+
+@pytest.mark.parametrize("kind", ["alerts", "scores", "states"])
+def test_opensearch_gets_nothing_of_that_and_nobody_a_retention_that_was_not_asked_for(kind):
+    whole = template.template_of(kind, "3.6.0", "opensearch", "90d")
+    assert whole.keys() - {"data_stream"} == {"index_patterns", "priority", "_meta", "template"}
+    assert whole["template"].keys() == {"settings", "mappings"}
+    assert "lifecycle" not in template.template_of(kind, "9.5.3")["template"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "digest"),
+    [("alerts", 3, "b506e25286c6"), ("scores", 2, "23ecb49a9b58"), ("states", 3, "98b5cb5d4af0")],
+)
+def test_a_change_of_the_mapping_raises_its_version(kind, version, digest):
+    """Else what stands in clusters stays as it is. When this fails: raise `_meta.version` in the JSON file, then write both here."""
+    body = template.template_of(kind, "8.19.21")
+    found = hashlib.sha256(msgspec.json.encode(body["template"]["mappings"], order="sorted")).hexdigest()[:12]
+    assert (body["_meta"]["version"], found) == (version, digest)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "target", "stream"),
+    [("alerts", "logs-pluginhost.alerts", "logs-pluginhost.alerts-prod", True),
+     ("scores", "metrics-pluginhost.scores", "metrics-pluginhost.scores-prod", True),
+     ("states", "pluginhost-alert-state", "pluginhost-alert-state-prod", False)],
+)  # fmt: skip
+def test_every_kind_has_a_home_that_its_template_is_for(kind, name, target, stream):
+    home = template.home(kind, "prod")
+    assert (home.template, home.target, home.stream) == (name, target, stream)
+    body = template.template_of(kind, "8.19.21")
+    assert body["index_patterns"] == [f"{name}-*"]
+    assert ("data_stream" in body) is stream
 
 
 def test_the_state_index_is_an_ordinary_one_with_the_alerts_fields():
@@ -70,7 +110,14 @@ def test_the_state_index_is_an_ordinary_one_with_the_alerts_fields():
     properties = body["template"]["mappings"]["properties"]
     assert properties["source"] == template.mapped()["source"]
     assert properties["pluginhost"]["properties"]["alert"] == template.mapped()["pluginhost"]["properties"]["alert"]
-    assert properties["pluginhost"]["properties"]["state"]["properties"]["status"] == {"type": "keyword"}
+    state = properties["pluginhost"]["properties"]["state"]["properties"]
+    kinds = {name: spec["type"] for name, spec in state.items()}
+    assert {name for name, kind in kinds.items() if kind == "date"} == {"first", "last", "opened", "acknowledged", "resolved"}
+    assert {name for name, kind in kinds.items() if kind == "long"} == {"revision", "alerts", "suppressed"}
+    assert {name for name, kind in kinds.items() if kind == "keyword"} == {
+        "status", "verdict", "severity", "assignee", "by", "tags", "links", "incident",
+    }  # fmt: skip
+    assert kinds["note"] == "text"
     assert template.mapped_type("pluginhost.state") is None  # the alerts' own mapping stays as it was
 
 

@@ -8,6 +8,7 @@ import pytest
 
 import pluginhost
 from pluginhost import Alert, Event
+from pluginhost.alerts.desk import resolves
 from pluginhost.alerts.document import EVIDENCE, Rule, document, merge
 from pluginhost.alerts.sanitise import clean
 from pluginhost.alerts.template import mapped_type
@@ -43,7 +44,7 @@ def check(made: dict) -> None:
     """Whether a document is one that the index and the security apps take."""
     assert clean(made) == made
     fields = dict(flat({name: value for name, value in made.items() if name != "pluginhost"}))
-    assert fields["event.kind"] == "alert"
+    assert fields["event.kind"] == ("event" if resolves(made) else "alert")
     assert {"low": 21, "medium": 47, "high": 73, "critical": 99}[fields["log.level"]] == fields["event.severity"]
     assert type(fields["event.severity"]) is int
     assert type(fields["event.risk_score"]) is float

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from pluginhost import Alert
-from pluginhost.alerts.desk import Suppress, decide, silenced
+from pluginhost.alerts.desk import Found, Policy, Suppress, decide, silenced
 from pluginhost.alerts.document import Rule, document
 from pluginhost.alerts.flagged import flagged
+from pluginhost.alerts.scope import Scope
 from pluginhost.match import compile as compiled
 from pluginhost.match import parse, parse_with_warnings
 
@@ -26,11 +27,15 @@ def alert(suppressed=(), **fields):
 
 
 def rule(name, when="", analyzers=()):
-    return Suppress(name, compiled(parse(when)) if when else None, analyzers)
+    return Suppress(name, Scope(compiled(parse(when)) if when else None, analyzers))
+
+
+def decided(document, *rules, analyzer="impossible_travel"):
+    return decide(document, Found(analyzer, "f", 10**18, "high"), None, created=0, observer="me", policy=Policy(rules))
 
 
 def reasons(given, *rules, analyzer="impossible_travel"):
-    decision = decide(made(given), 10**18, None, created=0, observer="me", analyzer=analyzer, rules=rules)
+    decision = decided(made(given), *rules, analyzer=analyzer)
     assert decision.suppressed == silenced(decision.document)
     assert decision.document["event"]["kind"] == "alert"
     return decision.suppressed
@@ -103,7 +108,7 @@ def test_what_others_have_as_options_is_a_query(when, fields, silent):
 def test_the_finding_itself_is_not_touched():
     document = made(alert("learning"))
     before = repr(document)
-    decide(document, 5, None, created=0, observer="me", analyzer="a", rules=(rule("muted", analyzers=("*",)),))
+    decided(document, rule("muted", analyzers=("*",)))
     assert repr(document) == before
 
 

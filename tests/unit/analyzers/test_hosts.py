@@ -193,6 +193,18 @@ def test_silence_is_told_once_and_over_a_restart(units, restart):
     assert (alert["message"], alert["host"]["name"]) == ("nothing was heard of web1 for 15m", "web1")
     assert alert["event"]["start"] == "2026-01-01T01:20:00.000Z"
     assert ticked(units, "host_silent", state, last + 600 * MINUTE) == []
+    (back,) = judged(units, "host_silent", state, lines[:2], start=last + 700 * MINUTE, every=MINUTE)
+    assert (back["message"], back["event"]["kind"], back["event"]["type"]) == ("web1 is heard again", "event", ["end"])
+    assert back["pluginhost"]["alert"]["status"] == "resolved"
+    assert back["pluginhost"]["alert"]["fingerprint"] == alert["pluginhost"]["alert"]["fingerprint"]
+
+
+def test_a_return_is_told_only_of_whose_silence_was(units):
+    state = ShardState()
+    lines = [f"Nov 21 10:00:00 web1 app[{n}]: at work" for n in range(9)]
+    assert judged(units, "host_silent", state, lines[:2]) == []  # too little is known
+    assert ticked(units, "host_silent", state, START + 600 * MINUTE) == []
+    assert judged(units, "host_silent", state, lines, start=START + 700 * MINUTE) == []
 
 
 def test_old_events_are_told_by_arrival(units):

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from pluginhost import __version__, shipped_analyzers
 from pluginhost.cli import _COMMANDS, main
-from pluginhost.cli.alerts import _flat
+from pluginhost.cli.alerts.looking import flat
 from pluginhost.cli.schema import whole
 from pluginhost.engine.parts import find, names
 from pluginhost.host.config import Config
@@ -239,7 +239,7 @@ def test_an_absent_store_and_an_empty_one(run, tmp_path):
 
 def test_a_document_laid_flat():
     document = {"a": {"b": 1, "c": []}, "d": ["x", 2], "e": [{"f": None}, 3], "g": {}}
-    assert list(_flat(document)) == [("a.b", 1), ("a.c", ""), ("d", "x, 2"), ("e[0].f", None), ("e[1]", 3), ("g", {})]
+    assert list(flat(document)) == [("a.b", 1), ("a.c", ""), ("d", "x, 2"), ("e[0].f", None), ("e[1]", 3), ("g", {})]
 
 
 # --- new ---

@@ -11,6 +11,7 @@ import pytest
 
 from pluginhost.alerts.desk import Policy, Suppress
 from pluginhost.alerts.risk import RULE, Scale, Score
+from pluginhost.alerts.scope import Scope
 from pluginhost.engine import committer, desk
 from pluginhost.engine.committer import Committer
 from pluginhost.engine.desk import Desk
@@ -47,7 +48,7 @@ def finding(offset, user="ann", severity="high", analyzer="brute", suppressed=()
 
 
 def by_user(name, user, analyzers=()):
-    return Suppress(name, compiled(parse(f"user.name:{user}")), analyzers)
+    return Suppress(name, Scope(compiled(parse(f"user.name:{user}")), analyzers))
 
 
 class Bench:
@@ -96,8 +97,8 @@ class Bench:
 
 @asynchronous
 async def test_suppressed_alerts_are_stored_and_reach_only_those_who_ask(tmp_path):
-    rules = (by_user("contractors", "bob"), Suppress("noisy", None, ("bru*",)))
-    async with Bench(tmp_path, Policy(rules, None, frozenset(["archive"]))) as one:
+    rules = (by_user("contractors", "bob"), Suppress("noisy", Scope(analyzers=("bru*",))))
+    async with Bench(tmp_path, Policy(rules, hears=frozenset(["archive"]))) as one:
         await one.take(finding(0), finding(1, "bob", analyzer="other", suppressed=["learning"]), finding(2, analyzer="other"))
         assert (one.waiting("people"), one.waiting("archive")) == (["other-2"], ["brute-0", "other-1", "other-2"])
         assert [row[:2] for row in one.stored()] == [("brute", "noisy"), ("other", "learning contractors"), ("other", "")]
@@ -118,7 +119,7 @@ async def test_nobody_waiting_for_a_verdict_is_told_what_is_suppressed(tmp_path)
 
 @asynchronous
 async def test_alerts_carry_the_risk_as_of_then_and_its_rise_follows_as_an_alert_of_its_own(tmp_path):
-    async with Bench(tmp_path, Policy((), SCALE)) as one:
+    async with Bench(tmp_path, Policy((), risk=SCALE)) as one:
         await one.take(finding(0), finding(0 + 1, "bob", "low"), finding(2, severity="critical"), finding(3, severity="low"))
         told = [(analyzer, risk["calculated_score"], risk["calculated_level"]) for analyzer, _, risk in one.stored()]
         assert told == [("brute", 10.0, "low"), ("brute", 1.0, "low"), ("brute", 30.0, "medium"), (RULE.id, 30.0, "medium"),
@@ -132,20 +133,20 @@ async def test_alerts_carry_the_risk_as_of_then_and_its_rise_follows_as_an_alert
 
 @asynchronous
 async def test_suppressed_alerts_weigh_nothing_and_risk_never_keeps_itself_from_rising(tmp_path):
-    gate = Suppress("minimum_risk", compiled(parse("NOT user.risk.calculated_level:(medium OR high OR critical)")))
-    async with Bench(tmp_path, Policy((by_user("contractors", "bob"),), SCALE)) as one:
+    gate = Suppress("minimum_risk", Scope(compiled(parse("NOT user.risk.calculated_level:(medium OR high OR critical)"))))
+    async with Bench(tmp_path, Policy((by_user("contractors", "bob"),), risk=SCALE)) as one:
         await one.take(*(finding(n, "bob", "critical") for n in range(9)))
         assert one.score("bob") is None
         assert {risk["calculated_level"] for _, _, risk in one.stored()} == {"no_risk"}
     (tmp_path / "again").mkdir()
-    async with Bench(tmp_path / "again", Policy((gate,), SCALE)) as one:  # it sees no risk at all, whatever that has come to
+    async with Bench(tmp_path / "again", Policy((gate,), risk=SCALE)) as one:  # it sees no risk at all, whatever that has come to
         await one.take(finding(0, severity="critical"), finding(1, severity="critical"))
         assert [row[:2] for row in one.stored()] == [("brute", "minimum_risk")] * 2
 
 
 @asynchronous
 async def test_the_alert_about_a_rise_may_be_suppressed_and_weighs_nothing_itself(tmp_path):
-    async with Bench(tmp_path, Policy((Suppress("no_risk_alerts", None, (RULE.id,)),), SCALE)) as one:
+    async with Bench(tmp_path, Policy((Suppress("no_risk_alerts", Scope(analyzers=(RULE.id,))),), risk=SCALE)) as one:
         await one.take(finding(0, severity="critical"), finding(1, severity="critical"))
         assert [row[:2] for row in one.stored()] == [("brute", ""), (RULE.id, "no_risk_alerts")] * 2
         assert round(one.score("ann").value) == 40
@@ -159,7 +160,7 @@ async def test_what_comes_again_weighs_once_in_any_batches_and_after_a_restart(t
         (tmp_path / name).mkdir()
         at = 0
         for size in batches:
-            async with Bench(tmp_path / name, Policy((), SCALE)) as one:
+            async with Bench(tmp_path / name, Policy((), risk=SCALE)) as one:
                 await one.take(*findings[at : at + size])
                 one.desk.ready(0)
                 await one.take(*findings[at : at + size], *findings[:2])
@@ -171,7 +172,7 @@ async def test_what_comes_again_weighs_once_in_any_batches_and_after_a_restart(t
 
 @asynchronous
 async def test_a_commit_that_fails_leaves_no_risk_behind(tmp_path):
-    async with Bench(tmp_path, Policy((), SCALE)) as one:
+    async with Bench(tmp_path, Policy((), risk=SCALE)) as one:
         await one.take(finding(0, severity="low"))
         commit, failures = one.store.commit, []
 
@@ -193,7 +194,7 @@ async def test_a_commit_that_fails_leaves_no_risk_behind(tmp_path):
 
 @asynchronous
 async def test_what_an_analyst_says_stands_on_alerts_until_it_ends_and_no_recount_touches_it(tmp_path):
-    async with Bench(tmp_path, Policy((), SCALE)) as one:
+    async with Bench(tmp_path, Policy((), risk=SCALE)) as one:
         one.store.risks.say("user", "ann", Override("low", NOW + 1, NOW, "eve", "pentester"))
         one.store.risks.say("user", "bob", Override("critical", NOW, NOW - 5))  # it has just ended
         await one.take(*(finding(n, severity="critical") for n in range(3)), finding(3, "bob"))
@@ -207,7 +208,7 @@ async def test_what_an_analyst_says_stands_on_alerts_until_it_ends_and_no_recoun
 
 @asynchronous
 async def test_no_more_entities_are_remembered_than_may_be_and_those_quiet_longest_go(tmp_path):
-    async with Bench(tmp_path, Policy((), msgspec.structs.replace(SCALE, most=5))) as one:
+    async with Bench(tmp_path, Policy((), risk=msgspec.structs.replace(SCALE, most=5))) as one:
         await one.take(*(finding(n, f"user-{n}") for n in range(8)), finding(8, "user-3"), finding(9, "user-9"))
         known = [n for n in range(10) if one.score(f"user-{n}") is not None]
         assert (known, one.counts["risks_evicted"]) == ([3, 5, 6, 7, 9], 4)
@@ -215,7 +216,7 @@ async def test_no_more_entities_are_remembered_than_may_be_and_those_quiet_longe
 
 @asynchronous
 async def test_hosts_and_addresses_have_a_risk_but_no_alert(tmp_path):
-    async with Bench(tmp_path, Policy((), SCALE)) as one:
+    async with Bench(tmp_path, Policy((), risk=SCALE)) as one:
         for n in range(3):
             await one.take(finding(n, "", "critical", host={"name": "web1"}, source={"ip": "192.0.2.9"}))
         assert [row[0] for row in one.stored()] == ["brute"] * 3
@@ -230,6 +231,6 @@ async def test_hosts_and_addresses_have_a_risk_but_no_alert(tmp_path):
 @pytest.mark.parametrize("name", [["a", "b"], 7, None, {}])
 @asynchronous
 async def test_alerts_about_nobody_in_particular_pass(tmp_path, name):
-    async with Bench(tmp_path, Policy((by_user("x", "y"),), SCALE)) as one:
+    async with Bench(tmp_path, Policy((by_user("x", "y"),), risk=SCALE)) as one:
         await one.take(finding(0, name, host={"name": []}, source="?"))
         assert [row[2] for row in one.stored()] == [None]

@@ -113,7 +113,7 @@ def test_nonsense_is_a_failure_and_gives_nothing(given):
 
     result = pipeline(nonsense).run(ShardState(), feed([{"a": 1}]))
     assert result.findings == []
-    assert "expected Alert, Derived, Scored, Unjudged or None" in result.failures[0].error
+    assert "expected Alert, Resolved, Derived, Scored, Unjudged or None" in result.failures[0].error
 
 
 def test_an_endless_generator_is_stopped():

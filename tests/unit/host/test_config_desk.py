@@ -6,8 +6,10 @@ import pytest
 
 from pluginhost.alerts.desk import Policy
 from pluginhost.alerts.risk import Scale
+from pluginhost.alerts.scope import Scope
 from pluginhost.events.fields import Document
 from pluginhost.host.config import configure
+from pluginhost.host.gathering import Incidents, gathering
 from pluginhost.problem import Problem, Problems
 
 DAY = 86_400 * 10**9
@@ -23,9 +25,9 @@ def written(tmp_path):
 
 
 def test_without_a_word_of_it_nothing_is_suppressed_and_risk_is_reckoned(written):
-    assert written("{}").policy == Policy((), Scale(
+    assert written("{}").policy == Policy(risk=Scale(
         half_life=14 * DAY, weights={"low": 1.0, "medium": 4.0, "high": 10.0, "critical": 20.0}, cuts=(0.5, 20.0, 40.0, 80.0),
-        alert_from="medium", most=100_000))  # fmt: skip
+        alert_from="medium", most=100_000), incidents=gathering(Incidents()))  # fmt: skip
 
 
 def test_rules_are_read_in_order_with_their_queries(written):
@@ -38,8 +40,8 @@ outputs:
   - {type: file, path: b, name: archive, suppressed: true, when: 'event.severity:>=73'}
 """).policy
     users, noisy = policy.suppress
-    assert (users.name, users.analyzers, noisy.name, noisy.analyzers, noisy.test) == ("ignored_users", (), "noisy", ("new_*", "old"), None)
-    assert [users.test(Document({"user": {"name": name}})) for name in ("svc-1", "N/A", "ann")] == [True, True, False]
+    assert (users.name, users.scope.analyzers, noisy.name, noisy.scope) == ("ignored_users", (), "noisy", Scope(None, ("new_*", "old")))
+    assert [users.scope.test(Document({"user": {"name": name}})) for name in ("svc-1", "N/A", "ann")] == [True, True, False]
     assert policy.hears == {"archive"}
 
 
@@ -66,7 +68,7 @@ def test_risk_is_configured_number_by_number(written):
     [
         ("suppress:\n- {name: Two words, when: 'a:b'}", "config.value", "$.suppress[0].name: ", 2),
         ("suppress:\n- when: a:b", "config.missing", "$.suppress[0].name is missing", 2),
-        ("suppress:\n- {name: all}", "config.missing", "$.suppress[0] would suppress every alert", 2),
+        ("suppress:\n- {name: all}", "config.value", "$.suppress[0] would suppress every alert", 2),
         ("suppress:\n- {name: a, when: 'a:b'}\n- {name: a, when: 'a:c'}", "config.twice",
          "$.suppress[1]: there are two rules called `a`", 3),
         ("suppress:\n- name: a\n  when: 'a:(b'", "query.bracket", "$.suppress[0].when: ", 3),

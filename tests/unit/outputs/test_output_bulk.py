@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from pluginhost.outputs.bulk import create, item_outcome, reason_of
+from pluginhost.outputs.bulk import create, item_outcome, reason_of, replace
 from pluginhost.outputs.port import DONE, Dead, Retry
 
 
@@ -21,6 +21,15 @@ def error(kind, reason="why"):
         ({"status": 400, "error": error("document_parsing_exception")}, Dead("400 document_parsing_exception: why")),
         ({"status": 400, "error": error("mapper_parsing_exception")}, Dead("400 mapper_parsing_exception: why")),
         ({"status": 400, "error": error("illegal_argument_exception")}, Dead("400 illegal_argument_exception: why")),
+        ({"status": 400, "error": error("strict_dynamic_mapping_exception")}, Dead("400 strict_dynamic_mapping_exception: why")),
+        ({"status": 400, "error": error("illegal_argument_exception", "Limit of total fields [2000] has been exceeded")},
+         Dead("400 illegal_argument_exception: Limit of total fields [2000] has been exceeded")),
+        *(({"status": 400, "error": error("illegal_argument_exception", why)}, Retry(f"400 illegal_argument_exception: {why}", slow=True))
+          for why in ("only write ops with an op_type of create are allowed in data streams", "pipeline with id [x] does not exist",
+                      "no write index is defined for alias [x]. The write index may be explicitly disabled")),
+        ({"status": 400, "error": error("document_parsing_exception", "Preview of field's value: 'pipeline with id [x]'")},
+         Dead("400 document_parsing_exception: Preview of field's value: 'pipeline with id [x]'")),
+        ({"status": 429, "error": error("rejected_execution_exception")}, Retry("429 rejected_execution_exception: why")),
         ({"status": 400, "error": error("index_closed_exception")}, Retry("400 index_closed_exception: why", slow=True)),
         ({"status": 429, "error": error("es_rejected_execution_exception")}, Retry("429 es_rejected_execution_exception: why")),
         ({"status": 429, "error": error("cluster_block_exception")}, Retry("429 cluster_block_exception: why", slow=True)),
@@ -49,6 +58,14 @@ def test_a_document_is_created_under_its_id_and_stamped_anew():
 
 def test_a_document_keeps_its_own_time():
     assert msgspec.json.decode(create("i", {"@timestamp": "mine"}, "other", "now").splitlines()[1])["@timestamp"] == "mine"
+
+
+def test_a_state_is_written_whole_under_its_revision():
+    action, source = replace("f", 7, {"event": {"id": "i"}, "pluginhost": {"state": {"revision": 7}}}, "then", "now").splitlines()
+    assert msgspec.json.decode(action) == {"index": {"_id": "f", "version": 7, "version_type": "external"}}
+    assert msgspec.json.decode(source) == {
+        "@timestamp": "then", "event": {"id": "i", "ingested": "now"}, "pluginhost": {"state": {"revision": 7}},
+    }  # fmt: skip
 
 
 def test_a_reason_is_one_safe_bounded_line():

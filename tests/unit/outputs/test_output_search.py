@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
+import socket
 import threading
 import time
 from pathlib import Path
@@ -38,13 +40,14 @@ def kind(request):
 class Script:
     """A cluster that holds `held` ids and answers bulk requests as `bulk` says: statuses of items, or a whole response."""
 
-    def __init__(self, httpserver: HTTPServer, kind, *, product: str = "", version: str = "8.19.21", **more):
+    def __init__(self, httpserver: HTTPServer, kind, *, product="", version="8.19.21", what="alerts", hosts=(), **more):
         self.kind = kind
         self.held, self.bulk, self.search, self.product, self.version = set(), [], 200, product or kind.__name__, version
         self.seen, self.sent, self.asked, self.given_up = [], [], [], threading.Event()
         httpserver.expect_request(re.compile(".*")).respond_with_handler(self.answer)
-        options = kind.Options(hosts=(httpserver.url_for("").rstrip("/"),), **more)
-        self.output = kind(options, Context(name="es", metrics=Registry(), clock=time.time_ns))
+        self.url, self.lines = httpserver.url_for("").rstrip("/"), []
+        options = kind.Options(hosts=(*hosts, self.url), **more)
+        self.output = kind(options, Context(name="es", metrics=Registry(), clock=time.time_ns, what=what))
 
     def answer(self, request: Request) -> Response:
         self.seen.append(f"{request.method} {request.full_path.rstrip('?')}")
@@ -53,6 +56,8 @@ class Script:
             return self.json({"version": {"number": self.version, "distribution": self.product.lower()}})
         if path.endswith("_bulk"):
             return self.bulked(request)
+        if path.startswith("/_nodes/"):
+            return self.json({"nodes": {"n": {"http": {"publish_address": self.url.removeprefix("http://")}}}})
         if path.endswith("_search"):
             self.asked.append(request.json["query"]["ids"]["values"])
             hits = [{"_id": one} for one in self.asked[-1] if one in self.held]
@@ -60,7 +65,8 @@ class Script:
         return self.json({})
 
     def bulked(self, request: Request) -> Response:
-        ids = [json.loads(line)["create"]["_id"] for line in request.get_data().splitlines()[::2]]
+        self.lines += [json.loads(line) for line in request.get_data().splitlines()]
+        ids = [next(iter(json.loads(line).values()))["_id"] for line in request.get_data().splitlines()[::2]]
         self.sent.append(ids)
         what = self.bulk.pop(0) if self.bulk else 201
         if what is None:
@@ -68,7 +74,7 @@ class Script:
         if isinstance(what, tuple):
             status, error = what
             return self.json({"error": {"type": error, "reason": "why"}}, status)
-        return self.json({"errors": False, "items": [{"create": {"status": what}} for _ in ids]})
+        return self.json({"errors": False, "items": [{next(iter(self.lines[0])): {"status": what}} for _ in ids]})
 
     def json(self, value, status=200):
         return Response(json.dumps(value), status, {"X-elastic-product": self.product, "Content-Type": "application/json"})
@@ -173,6 +179,86 @@ def test_who_is_let_in_later_gets_all(httpserver, kind):
     assert (refused.slow, refused.reason, done) == (True, "401 security_exception: why", [DONE, DONE])
     assert httpserver.log[0][0].authorization.password == "s3cret"
     assert "s3cret" not in repr(script.output) + refused.reason
+
+
+def test_the_state_of_an_alert_is_written_whole_and_a_late_one_is_done_with(httpserver, kind):
+    script = Script(httpserver, kind, what="states")
+    script.bulk = [409, (503, "x")]
+    given = ({"revision": 5, "status": "open"}, {"status": "open"}, {"revision": -1}, {"revision": "5"})
+    states = [Outgoing(n, f"f{n}", 10**18, "low", "a", json.dumps({"pluginhost": {"state": state}}).encode())
+              for n, state in enumerate(given)]  # fmt: skip
+    empty = Outgoing(9, "f9", 10**18, "low", "a", b"")
+
+    async def go():
+        done = await script.output.deliver([*states, empty])
+        with pytest.raises(Unavailable):
+            await script.output.deliver(states[:1])
+        await script.output.deliver(states[:1])
+        await script.output.close()
+        return done
+
+    first, *dead = asyncio.run(go())
+    assert first == DONE
+    assert [type(one) for one in dead] == [Dead] * 4
+    assert script.sent == [["f0"]] * 3
+    assert script.lines[0] == {"index": {"_id": "f0", "version": 5, "version_type": "external"}}
+    assert script.lines[1]["pluginhost"] == {"state": {"revision": 5, "status": "open"}}
+    assert script.asked == []  # the revision decides, and nothing has to be looked up
+    assert not any("require_data_stream" in line for line in script.seen)
+    assert "GET /pluginhost-alert-state-default/_mapping" in script.seen
+
+
+def test_a_node_that_is_away_is_a_try_lost_and_the_next_goes_to_another(httpserver, kind):
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        nobody = tuple(f"http://127.0.0.1:{held.getsockname()[1]}" for held in (one, other))
+    script = Script(httpserver, kind, hosts=nobody)
+    tries = script.run(*["a"] * 4)
+    away = [one for one in tries if one != [DONE]]
+    assert [DONE] in tries
+    assert all((type(one), one.slow) == (Unavailable, False) for one in away)
+
+
+@pytest.mark.parametrize("sniff", [False, True])
+def test_other_nodes_are_asked_for_only_if_it_is_wanted(httpserver, kind, sniff):
+    script = Script(httpserver, kind, sniff=sniff)
+    assert script.run("a") == [[DONE]]
+    assert any(line.startswith("GET /_nodes/") for line in script.seen) is sniff
+
+
+def test_a_cloud_id_says_where_and_who_is_asked():
+    where = base64.b64encode(b"eu.example.invalid:443$abc$def").decode()
+
+    def made(**options):
+        return Elasticsearch(Elasticsearch.Options(**options), Context(name="es", metrics=Registry(), clock=time.time_ns))
+
+    output = made(cloud_id=f"prod:{where}", api_key=Secret("k"))
+    assert output.address == "Elastic Cloud prod"
+    assert [node.base_url for node in output.cluster._client.transport.node_pool.all()] == ["https://abc.eu.example.invalid:443"]
+    asyncio.run(output.close())
+    refused = (({"hosts": ("https://h:1",)}, "both say"), ({"sniff": True}, "finds nothing"), ({"cloud_id": "rubbish"}, "no way to reach"))
+    for more, why in refused:
+        with pytest.raises(Problem, match=why) as told:
+            made(**{"cloud_id": f"prod:{where}", **more})
+        assert told.value.code == "output.elasticsearch.options"
+
+
+def test_what_cannot_be_done_at_first_contact_is_told_once_and_alerts_go_out(httpserver, kind, caplog):
+    script = Script(httpserver, kind)
+    inner = script.answer
+
+    def answer(request: Request) -> Response:
+        if request.method == "PUT" and "_mapping" in request.path:
+            return script.json({"error": {"type": "illegal_argument_exception", "reason": "mapper [a] cannot be changed"}}, 400)
+        return inner(request)
+
+    httpserver.clear()
+    httpserver.expect_request(re.compile(".*")).respond_with_handler(answer)
+    script.bulk = [201, 404, 201]  # after the second it is met anew
+    with caplog.at_level("WARNING", "pluginhost"):
+        script.run("a", "b", "b")
+    (told,) = [one.getMessage() for one in caplog.records if one.name == "pluginhost.outputs.search"]
+    assert told == (f"data stream {STREAM}: cannot update it (400 illegal_argument_exception: mapper [a] cannot be changed); "
+                    f"roll it over, and the next index has them: POST /{STREAM}/_rollover")  # fmt: skip
 
 
 def test_no_answer_is_unavailable_and_who_answers_next_is_met_anew(httpserver, kind):

@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 from pluginhost.problem import Problem
-from pluginhost.store.alerts import AlertStore, Commit, DeadLetter, Keep, Letter, LetterTotals, NewAlert, OutboxRow, Stored, Summary
+from pluginhost.store.alerts import AlertStore, Commit, DeadLetter, Keep, Letter, LetterTotals, NewAlert, OutboxRow, Stored
 
 
 class Clock:
@@ -173,10 +173,10 @@ def test_dead_letters_are_bounded_in_bytes(tmp_path, clock):
 
 def test_alerts_are_listed_newest_first_and_by_what_is_asked(store):
     store.commit(Commit(alerts=[
-        alert("a", 30, headline="Ten failed logins"),
+        alert("a", 30),
         alert("b", 10, severity="low", analyzer="rare"),
-        alert("c", 20, severity="low", document='{"user":"100%_Jörg\\\\"}'.encode()),
-        alert("d", 30, document=b'{"user":"1000 Jo"}'),
+        alert("c", 20, severity="low"),
+        alert("d", 30),
     ]))  # fmt: skip
     assert ids(store.list(limit=9)) == ["d", "a", "c", "b"]
     assert ids(store.list(limit=2)) == ["d", "a"]
@@ -184,11 +184,6 @@ def test_alerts_are_listed_newest_first_and_by_what_is_asked(store):
     assert ids(store.list(limit=9, after=11, before=30)) == ["c"]
     assert ids(store.list(limit=9, severity="low")) == ["c", "b"]
     assert ids(store.list(limit=9, severity="low", analyzer="rare", before=11, after=10)) == ["b"]
-    assert ids(store.list(limit=9, text="FAILED")) == ["a"]
-    assert ids(store.list(limit=9, text="100%_Jö")) == ["c"]
-    assert ids(store.list(limit=9, text="1%J")) == ids(store.list(limit=9, text="0_J")) == []
-    assert ids(store.list(limit=9, text='g\\\\"')) == ["c"]
-    assert ids(store.list(limit=9, text="'; DROP TABLE alerts --")) == []
 
 
 def test_an_alert_is_found_by_its_id_or_a_beginning_that_is_its_own(store):
@@ -216,11 +211,6 @@ def test_where_followers_stand_outlives_what_they_read(store, clock):
     assert (store.prune(200, 0), store.count(), store.last()) == (2, 0, 2)
     store.commit(Commit(alerts=[alert("c")]))
     assert [one.seq for one in store.since(2, 9)] == [3]
-
-
-def test_the_summary_counts_by_analyzer_and_severity(store):
-    store.commit(Commit(alerts=[alert("a", 30), alert("b", 50), alert("c", 20, severity="low"), alert("d", 1, analyzer="a")]))
-    assert store.summary() == (Summary("a", "high", 1, 1), Summary("brute", "high", 2, 50), Summary("brute", "low", 1, 20))
 
 
 def test_reading_only_looks(store, tmp_path):

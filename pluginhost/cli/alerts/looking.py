@@ -1,63 +1,46 @@
-"""`pluginhost alerts`: the embedded store, through the running host or else from its file; those of replays from their files."""
+"""`pluginhost alerts list|show|follow`: stored alerts, as they are and as they come."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from ..host.config import Configured
-from ..host.control import ask, running
-from ..host.questions import plain
-from ..problem import Problem, printable
-from ..replay.kept import names, stored
-from ..store.alerts import Archive
-from .common import COLORS, alert_line, archive, config_option, configured, laid
+from ...alerts.cases import STATUSES
+from ...host.casework import case_of
+from ...host.config import Configured
+from ...host.control import ask
+from ...host.questions import listed, plain
+from ...problem import Problem, printable
+from ...replay.kept import names
+from ...store.alerts import Archive
+from ..casework import history, moment, state_told
+from ..common import COLORS, alert_line, config_option, configured, laid
+from .which import of_store, opened
 
-__all__ = ["command"]
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-@click.group()
-def command() -> None:
-    """Look at alerts in the embedded store, or in that of a task or a backtest."""
+__all__ = ["flat", "follow", "list_", "show"]
 
 
-def _of(inner: F) -> F:
-    """The options that name another store than the host's."""
-    inner = click.option("--backtest", metavar="ID", help="Alerts of this backtest: it was made with --store.")(inner)
-    return click.option("--task", metavar="NAME", help="Alerts of this task of `pluginhost detect`.")(inner)
-
-
-def _file(setup: Configured, task: str | None, backtest: str | None) -> Archive | None:
-    """The store that is meant, opened to read; None where it is that of a host that runs."""
-    if task is not None and backtest is not None:
-        raise click.UsageError("--task and --backtest name two stores: give one of them")
-    if task is not None:
-        return stored(setup.data, "task", task)
-    if backtest is not None:
-        return stored(setup.data, "backtest", backtest)
-    return None if running(setup.data) else archive(setup)
-
-
-@command.command("list")
+@click.command("list")
 @config_option
-@_of
+@of_store
 @click.option("--limit", "-n", default=50, show_default=True, help="How many, newest first.")
 @click.option("--severity", type=click.Choice(list(COLORS)), help="Only this severity.")
 @click.option("--analyzer", help="Only alerts of this analyzer.")
-@click.option("--text", help="Only alerts whose headline holds this text.")
+@click.option("--text", help='Only alerts that have these words, the one stored last first: failed "from one address" adm*.')
 @click.option("--suppressed", is_flag=True, help="Those that were told to nobody, and how many there were for each reason.")
+@click.option("--status", type=click.Choice([*STATUSES, "all"]), default="all", help="Only alerts of groups in this state.")
+@click.option("--assignee", help="Only alerts that are assigned to this person.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document a line.")
 def list_(config: Path | None, task: str | None, backtest: str | None, as_json: bool, **filters: Any) -> None:
     """List alerts, newest first."""
     setup = configured(config)
+    filters["status"] = None if filters["status"] == "all" else filters["status"]
     try:
-        _list(setup, _file(setup, task, backtest), as_json, filters)
+        _list(setup, opened(setup, task, backtest), as_json, filters)
     finally:
         if task is None and backtest is None:
             _elsewhere(setup.data)
@@ -65,7 +48,7 @@ def list_(config: Path | None, task: str | None, backtest: str | None, as_json: 
 
 def _list(setup: Configured, file: Archive | None, as_json: bool, filters: dict[str, Any]) -> None:
     count = 0
-    for one in ask(setup.data, "alerts", **filters) if file is None else map(plain, file.list(**filters)):
+    for one in ask(setup.data, "alerts", **filters) if file is None else listed(file, filters):
         _print(one, as_json)
         count += 1
     if not count and not as_json:
@@ -92,15 +75,15 @@ def _elsewhere(data: Path) -> None:
         click.echo(click.style(f"alerts of their own have: {' and '.join(told)}", dim=True), err=True)
 
 
-@command.command()
+@click.command()
 @config_option
-@_of
+@of_store
 @click.argument("id")
 @click.option("--json", "as_json", is_flag=True, help="The document as one line of JSON.")
 def show(config: Path | None, task: str | None, backtest: str | None, id: str, as_json: bool) -> None:  # noqa: A002 - the argument's name
     """Show one alert whole; the first characters of its id will do."""
     setup = configured(config)
-    file = _file(setup, task, backtest)
+    file = opened(setup, task, backtest)
     if file is None:
         one = next(ask(setup.data, "alert", id=id))
     else:
@@ -112,13 +95,41 @@ def show(config: Path | None, task: str | None, backtest: str | None, id: str, a
         click.echo(json.dumps(one["document"], ensure_ascii=True))
         return
     click.echo(alert_line(one))
+    known = next(ask(setup.data, "case", group=one["fingerprint"], alert=one["id"])) if file is None else \
+        case_of(file, one["fingerprint"], one["id"])  # fmt: skip
+    _told(known)
     click.echo()
-    for name, value in _flat(one["document"]):
+    for name, value in flat(one["document"]):
         told = f"\n{'':37}".join(laid(printable(line), 37) for line in str(value).split("\n"))
         click.echo(f"  {click.style(f'{name:<34}', dim=True)} {told}")
 
 
-@command.command()
+def _told(known: Mapping[str, Any]) -> None:
+    """The state of the alert's group, who was told of the alert and where it waits or is dead, and the history, if there is any."""
+    state = known["state"]
+    lines = {"state": state_told(state), "links": "  ".join(state["links"])} if state else {}
+    for one in known["fates"]:
+        lines[printable(one["output"], 60)] = _fate(one)
+    for name, text in lines.items():
+        if text:
+            click.echo(f"  {click.style(f'{name:<34}', dim=True)} {laid(printable(text), 37)}")
+    if known["history"]:
+        click.echo()
+        for line in history(known["history"]):
+            click.echo(line)
+
+
+def _fate(one: Mapping[str, Any]) -> str:
+    """What became of the alert at an output."""
+    status, failed = str(one["status"]), one["attempts"] - (one["status"] == "delivered")
+    told = {"waiting": "waits", "open": "is gathered, to be told", "delivered": "told"}.get(status, status)
+    told += f" {moment(one['at'])}" if one["at"] and status != "waiting" else ""
+    told += f", with {one['count'] - 1} more" if one["count"] > 1 else ""
+    told += f", after {failed} {'tries' if failed > 1 else 'try'} that failed" if failed > 0 else ""
+    return f"{told}: {one['reason']}" if one["reason"] else told
+
+
+@click.command()
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document a line.")
 def follow(config: Path | None, as_json: bool) -> None:
@@ -134,13 +145,13 @@ def _print(one: Any, as_json: bool) -> None:
     click.echo(json.dumps(one["document"], ensure_ascii=True) if as_json else alert_line(one))
 
 
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted name, scalar or list of scalars) of every leaf, in the document's order."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+            yield from flat(inner, f"{name}.{key}" if name else str(key))
     elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
         for index, inner in enumerate(value):
-            yield from _flat(inner, f"{name}[{index}]")
+            yield from flat(inner, f"{name}[{index}]")
     else:
         yield name, ", ".join(map(str, value)) if isinstance(value, list) else value
