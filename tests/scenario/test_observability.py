@@ -106,7 +106,7 @@ def value(tmp_path_factory):
             {"type": "file", "path": "alerts.ndjson"},
             {"type": "http", "url": server.url_for("/in")},
             {"type": "forward", "servers": [f"127.0.0.1:{receiver.port}"]},
-            {"type": "elasticsearch", "hosts": [server.url_for("/es").rstrip("/")]},
+            {"type": "elasticsearch", "hosts": [server.url_for("/es").rstrip("/")], "states": False},
         ])  # fmt: skip
         one.grpc = free_port()
         one.config["inputs"].append({"type": "grpc", "port": one.grpc})
