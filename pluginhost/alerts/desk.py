@@ -116,7 +116,10 @@ def decide(document: Mapping[str, Any], found: Found, group: Group | None, *, cr
     marks = {**({"escalated": pace.escalated} if pace.escalated else {}), **({"withheld": pace.withheld} if pace.withheld else {})}
     if marks and not why:
         made = laid(made, ("pluginhost", "alert"), marks)
-    silent = after if others or silenced(made) else pace.silent  # what is silenced anyhow counts for no threshold
+    if over and before.told:
+        silent = pace.told  # over is over, though nobody hears of it
+    else:
+        silent = after if others or silenced(made) else pace.silent  # what is silenced anyhow counts for no threshold
     decision = Decision(made, severity, pace.told, silent, grouping=grouping)
     return silently(decision, why) if why else decision
 

@@ -216,3 +216,12 @@ class TestReasonsTogether:
         made = played(quiet, (0, "high", more), (1, "high", {}))
         assert [bool(told) for told, _, _ in made] == [True, False]
         assert made[0][2].quiet == 0
+
+
+def test_an_end_that_is_silenced_is_an_end():
+    quiet = Policy(suppress=(Suppress("works", Scope(analyzers=("brute",))),))
+    group = played(Policy(), (0, "high", {}))[0][2]
+    made = decide(document(over=True), Found("brute", "f", T * SECOND, "low"), group, created=0, observer="me", policy=quiet)
+    assert (made.suppressed, group.told, made.group.told) == (("works",), "high", "")
+    again = decide(document(over=True), Found("brute", "f", T * SECOND, "low"), made.group, created=0, observer="me", policy=quiet)
+    assert again.suppressed == ("works", "not_open")
