@@ -107,7 +107,8 @@ def decide(document: Mapping[str, Any], found: Found, group: Group | None, *, cr
     grouping = next((one for one in policy.grouping if one.scope.holds(found.analyzer, found.fingerprint, view)), _EVERY)
     over = resolves(document)
     pace = ended(after) if over else paced(after, found.time, found.severity, view, grouping)
-    others = reasons(found.analyzer, found.fingerprint, found.time, view, (*policy.suppress, *held.mutes), held.lists)
+    # Rules and mutes keep people from hearing of something new; that what they did hear of is over, they hear all the same.
+    others = [] if over else reasons(found.analyzer, found.fingerprint, found.time, view, (*policy.suppress, *held.mutes), held.lists)
     why = (*silenced(made), *others, *pace.reasons)
     severity = found.severity
     if over and before.told in SEVERITIES:
@@ -116,10 +117,7 @@ def decide(document: Mapping[str, Any], found: Found, group: Group | None, *, cr
     marks = {**({"escalated": pace.escalated} if pace.escalated else {}), **({"withheld": pace.withheld} if pace.withheld else {})}
     if marks and not why:
         made = laid(made, ("pluginhost", "alert"), marks)
-    if over and before.told:
-        silent = pace.told  # over is over, though nobody hears of it
-    else:
-        silent = after if others or silenced(made) else pace.silent  # what is silenced anyhow counts for no threshold
+    silent = after if others or silenced(made) else pace.silent  # what is silenced anyhow counts for no threshold
     decision = Decision(made, severity, pace.told, silent, grouping=grouping)
     return silently(decision, why) if why else decision
 

@@ -185,10 +185,11 @@ class TestEnds:
         made = played(policy, (0, "high", {"user": "bob"}), (1, "low", {"user": "ann", "over": True}))
         assert [told for told, _, _ in made] == [("mine",), ("not_open",)]
 
-    def test_a_muted_end_leaves_the_group_open(self):
+    def test_the_end_of_what_was_told_is_told_whatever_is_silenced_by_then(self):
         policy = Policy(suppress=(Suppress("mine", Scope(compiled(parse("user.name:bob")))),))
-        made = played(policy, (0, "high", {}), (1, "low", {"user": "bob", "over": True}), (2, "low", {"over": True}))
-        assert [" ".join(told) for told, _, _ in made] == ["", "mine", ""]
+        made = played(policy, (0, "high", {}), (1, "high", {"user": "bob"}), (2, "low", {"user": "bob", "over": True}),
+                      (3, "low", {"user": "bob", "over": True}))  # fmt: skip
+        assert [" ".join(told) for told, _, _ in made] == ["", "mine", "", "not_open"]
 
     def test_an_end_begins_no_threshold(self):
         made = played(Policy(grouping=(of(2, 60),)), (0, "low", {"over": True}), (1, "high", {}), (2, "high", {}))
@@ -216,12 +217,3 @@ class TestReasonsTogether:
         made = played(quiet, (0, "high", more), (1, "high", {}))
         assert [bool(told) for told, _, _ in made] == [True, False]
         assert made[0][2].quiet == 0
-
-
-def test_an_end_that_is_silenced_is_an_end():
-    quiet = Policy(suppress=(Suppress("works", Scope(analyzers=("brute",))),))
-    group = played(Policy(), (0, "high", {}))[0][2]
-    made = decide(document(over=True), Found("brute", "f", T * SECOND, "low"), group, created=0, observer="me", policy=quiet)
-    assert (made.suppressed, group.told, made.group.told) == (("works",), "high", "")
-    again = decide(document(over=True), Found("brute", "f", T * SECOND, "low"), made.group, created=0, observer="me", policy=quiet)
-    assert again.suppressed == ("works", "not_open")
