@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -19,7 +19,7 @@ from ..events.fields import Document
 from .calendar import Hours, Schedule
 from .notification import ALERTS, Kind, Notification, Table, severity_of
 
-__all__ = ["MEMBERS", "Audience", "Gather", "Limit", "Turn", "composed", "kind_of", "notification_id", "turn"]
+__all__ = ["MEMBERS", "Audience", "Gather", "Limit", "Turn", "composed", "kind_of", "message", "notification_id", "turn"]
 
 MEMBERS = 2_000
 """The most alerts of a digest that are looked at; more are counted."""
@@ -116,6 +116,12 @@ def _gravest(documents: Sequence[Mapping[str, Any]]) -> list[int]:
     """The places of those that a message has room for, so that none that is as grave as it gets is left out."""
     graver = sorted(range(len(documents)), key=lambda number: -SEVERITIES[severity_of(documents[number])])
     return sorted(graver[:ALERTS])
+
+
+def message(id_: str, kind: str, documents: Sequence[bytes], count: int, why: str, fields: Sequence[str]) -> bytes:
+    """The message about these alerts, all of them JSON: what a store composes when it is due."""
+    found = [msgspec.json.decode(one, type=dict[str, Any]) for one in documents]
+    return msgspec.json.encode(composed(id_, cast(Kind, kind), found, count=count, why=why, fields=fields))
 
 
 def _table(documents: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> Table:

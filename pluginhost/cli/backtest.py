@@ -17,6 +17,7 @@ from typing import Any, Self
 import click
 import msgspec
 
+from ..alerts.telling import MEMBERS, message
 from ..host.config import Configured
 from ..host.questions import plain
 from ..outputs.port import Output
@@ -114,7 +115,7 @@ async def _run(setup: Configured, folder: Path, given: dict[str, Any]) -> bool:
                     scores=setup.config.scores.analyzers if trends or given["report"] else (),
                     lateness=setup.config.lateness.ns, observer=setup.hostname, id=kept.name, window=window(given["start"], given["end"]),
                     limit=given["limit"], time_field=given["time_field"])  # fmt: skip
-        store = AlertStore(kept / "alerts.db", clock=_clock)
+        store = AlertStore(kept / "alerts.db", clock=_clock, composed=message, members=MEMBERS)
         show = held.enter_context(_Shown(given, source))
         stopping = held.enter_context(told_to_stop())
         after = _Delivering(store, ways)

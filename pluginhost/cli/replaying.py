@@ -130,7 +130,7 @@ def _ways(setup: Configured, part: Part, namespace: str) -> Iterator[tuple[Way, 
     context = _context(setup, part.name, namespace)
     output: Output = part.type(part.options, context)
     when = compile_predicate(part.when) if part.when is not None else None
-    yield Way(part.name, output.batch, sender(output), part.route.analyzers, when), output
+    yield Way(part.name, output.batch, sender(output), part.route.analyzers, when, tells=part.audience is not None), output
     if part.name in setup.policy.trends:
         output = output_beside(part, context, "scores")
         yield Way(part.name, output.batch, sender(output), scores=True), output

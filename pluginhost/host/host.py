@@ -17,7 +17,7 @@ from typing import Any, Literal
 import msgspec
 
 from ..alerts.cases import composed
-from ..alerts.telling import MEMBERS
+from ..alerts.telling import MEMBERS, message
 from ..engine import committer, containment, delivery, desk, duplicates, guard, resharding, shards
 from ..engine.committer import Committer
 from ..engine.containment import Containment
@@ -56,7 +56,7 @@ from .measures import DOOR, Measures, conditions, count_in
 from .observe import Observer
 from .questions import Questions
 from .routing import routing
-from .sending import message, sender
+from .sending import sender
 from .stopping import countdown, unless
 from .taps import Taps
 from .ticking import Ticking

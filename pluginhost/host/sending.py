@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, cast
 
-import msgspec
-
-from ..alerts.notification import Kind
-from ..alerts.telling import composed
 from ..engine.delivery import Unreachable, Verdicts
 from ..outputs.port import Dead, Done, Outgoing, Output, Retry, Unavailable
 from ..store.alerts import OutboxRow
 
-__all__ = ["message", "sender"]
+__all__ = ["sender"]
 
 
 def sender(output: Output) -> Callable[[Sequence[OutboxRow]], Awaitable[Verdicts]]:
@@ -37,9 +32,3 @@ def sender(output: Output) -> Callable[[Sequence[OutboxRow]], Awaitable[Verdicts
         return verdicts
 
     return send
-
-
-def message(id_: str, kind: str, documents: Sequence[bytes], count: int, why: str, fields: Sequence[str]) -> bytes:
-    """A message to people about these alerts, as JSON: what the store composes when it is due."""
-    found = [msgspec.json.decode(one, type=dict[str, Any]) for one in documents]
-    return msgspec.json.encode(composed(id_, cast(Kind, kind), found, count=count, why=why, fields=fields))

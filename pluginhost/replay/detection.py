@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from ..alerts.desk import Policy
+from ..alerts.telling import MEMBERS, message
 from ..engine.desk import Route
 from ..engine.generations import Generations
 from ..engine.references import File
@@ -131,7 +132,7 @@ async def _judge(order: Order, task: Task, aside: Path, made: Detected, route: R
         raise made.problems[0] if made.problems else Problem("replay.analyzers", "there are no analyzers")
     shard = TaskShard(folder, order.scores)
     held.callback(shard.close)
-    store = AlertStore(task.folder / "alerts.db", clock=clock, keep=order.keep)
+    store = AlertStore(task.folder / "alerts.db", clock=clock, keep=order.keep, composed=message, members=MEMBERS)
     judge = Judge(shard, store, generations, route=route, clock=clock, observer=order.observer, mark={"task": task.name},
                   arrival=order.window.start, policy=order.policy)  # fmt: skip
     held.callback(judge.close)

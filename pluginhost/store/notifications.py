@@ -180,6 +180,12 @@ class Notifications:
         found: int | None = self._database.rows(f"SELECT MIN(due) FROM notifications WHERE output = ? AND {_WAITING}", output)[0][0]  # noqa: S608  # a constant
         return found
 
+    def ready(self, now: int) -> dict[str, tuple[int, int]]:
+        """Per output with messages that nothing is added to any more by `now` (ns): how many, and their bytes."""
+        found = self._database.rows("""SELECT output, COUNT(*), SUM(size) FROM notifications
+                                       WHERE status = 'waiting' OR (status = 'open' AND due <= ?) GROUP BY output""", now)  # fmt: skip
+        return {output: (held, size) for output, held, size in found}
+
     def settle(
         self, output: str, done: Iterable[int] = (), retry: Iterable[tuple[int, int, str]] = (), dead: Iterable[tuple[int, str]] = ()
     ) -> None:

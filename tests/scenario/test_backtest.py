@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from determinism import FILES, kinds
+from recording import recording
 from sidecars import Sidecar, until
 
 from pluginhost.store.alerts import AlertStore
@@ -208,6 +209,22 @@ class TestDetect:
         assert sorted(one["message"] for one in kept if one["rule"]["id"] == "seventh") == expected(400)
         assert {one["pluginhost"]["task"] for one in kept} == {"t"}
         assert pluginhost(place, "alerts", "list").stderr.startswith("alerts of their own have: 1 task (--task t)\n")
+
+    def test_people_are_told_of_what_a_run_finds_and_once_of_what_it_has_gathered(self, place):
+        cluster = Cluster(records(400, time.time_ns() // SECOND * SECOND - 7200 * SECOND))
+        with recording() as desk:
+            outputs = [{"type": "webhook", "url": desk.url, "analyzers": ["sev*"], "limit": {"most": 0}},
+                       {"type": "webhook", "name": "digest", "url": f"{desk.url}/digest", "aggregate": {"every": "1s"}},
+                       {"type": "webhook", "name": "later", "url": f"{desk.url}/later", "aggregate": {"every": "1h"}}]  # fmt: skip
+            config = json.loads((place / "pluginhost.yaml").read_text()) | {"outputs": outputs, "risk": {"entities": 0}}
+            (place / "pluginhost.yaml").write_text(json.dumps(config))
+            for _ in range(2):
+                run = pluginhost(place, "detect", "--task", "t", "--index", "logs", "--url", cluster.url, "--begin", "3h", "--lag", "1s")
+                assert (run.returncode, "wait" in run.stderr) == (0, False), run.stderr
+        cluster.close()
+        sent = [(one.path, json.loads(one.body)) for one in desk.received]
+        assert sorted(told["alerts"][0]["message"] for path, told in sent if path == "/") == expected(400)
+        assert {(path, told["kind"], told["count"]) for path, told in sent if path != "/"} == {("/digest", "digest", len(expected(400)))}
 
     def test_it_stays_and_runs_every_so_often_also_after_a_run_that_failed(self, place):
         start = time.time_ns() // SECOND * SECOND - 120 * SECOND

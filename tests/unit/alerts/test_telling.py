@@ -10,8 +10,7 @@ import pytest
 
 from pluginhost.alerts.calendar import Hours, Schedule
 from pluginhost.alerts.notification import Notification, Table, decoded
-from pluginhost.alerts.telling import Audience, Gather, Limit, Turn, composed, kind_of, notification_id, turn
-from pluginhost.host.sending import message
+from pluginhost.alerts.telling import Audience, Gather, Limit, Turn, composed, kind_of, message, notification_id, turn
 
 SECOND, HOUR = 10**9, 3600 * 10**9
 NOW = 1_772_618_400 * SECOND  # Wednesday, 2026-03-04T10:00:00Z

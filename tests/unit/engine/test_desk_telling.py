@@ -17,14 +17,13 @@ from pluginhost.alerts.document import RESOLVED
 from pluginhost.alerts.grouping import Grouping, Threshold
 from pluginhost.alerts.notification import decoded
 from pluginhost.alerts.scope import Scope
-from pluginhost.alerts.telling import MEMBERS, Audience, Gather, Limit
+from pluginhost.alerts.telling import MEMBERS, Audience, Gather, Limit, message
 from pluginhost.engine import committer, desk
 from pluginhost.engine.committer import Committer
 from pluginhost.engine.desk import Desk
 from pluginhost.engine.items import Finding
 from pluginhost.engine.link import Report
 from pluginhost.engine.splitter import Control, control_row
-from pluginhost.host.sending import message
 from pluginhost.match import compile as compiled
 from pluginhost.match import parse
 from pluginhost.metrics import Counts
