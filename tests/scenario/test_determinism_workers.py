@@ -172,7 +172,7 @@ def replayed(folder, run, shards):
 @pytest.mark.long
 @pytest.mark.parametrize(("workers", "victims"), [(2, [*["worker"] * 3, "host"] * 4), (4, [*["worker"] * 4, "host"] * 3)])
 def test_killed_workers_find_what_an_undisturbed_one_finds(sidecar, workers, victims, tmp_path):
-    one = sidecar(workers=workers, lateness="1s", error_rate=1, quarantine="1s")
+    one = sidecar(workers=workers, lateness="1s", error_rate=1, quarantine="1s", incidents={"enabled": False})
     run = Run(one, workers)
     for number, victim in enumerate(victims):
         run.case(number, victim, renewed=number % 6 == 1)
@@ -185,7 +185,7 @@ def test_killed_workers_find_what_an_undisturbed_one_finds(sidecar, workers, vic
     assert len(run.killed) == victims.count("worker")
     assert one.stop() == 0
 
-    two = sidecar("undisturbed", workers=1, analyzers=[str(one.analyzers)])
+    two = sidecar("undisturbed", workers=1, analyzers=[str(one.analyzers)], incidents={"enabled": False})
     shutil.copytree(one.data / "journal", two.data / "journal")
     shutil.copytree(run.generations, two.data / "generations")
     two.start()

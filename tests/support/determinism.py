@@ -19,7 +19,7 @@ from unittest import mock
 import msgpack
 import msgspec
 
-from pluginhost.alerts.desk import Group, decide
+from pluginhost.alerts.desk import Found, Group, decide
 from pluginhost.engine import state, worker
 from pluginhost.engine.generations import Manifest, describe, ready
 from pluginhost.engine.loader import Bundle, bundle
@@ -485,8 +485,9 @@ def stored(findings):
     groups, made = {}, {}
     for one in sorted(findings, key=lambda one: (one.offset, one.index, one.analyzer, one.n)):
         if one.id not in made:
-            decision = decide(msgspec.json.decode(one.document), one.time, groups.get(one.fingerprint, Group(0, one.time, one.time)),
-                              created=0, observer="x")  # fmt: skip
+            found = Found(one.analyzer, one.fingerprint, one.time, one.severity)
+            group = groups.get(one.fingerprint, Group(0, one.time, one.time))
+            decision = decide(msgspec.json.decode(one.document), found, group, created=0, observer="x")
             groups[one.fingerprint] = decision.group
             made[one.id] = one.analyzer, lasting(decision.document)
     return made
