@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ import click
 from ..alerts.cases import VERDICTS
 from ..host.control import ask
 from ..problem import printable
-from .common import COLORS, config_option, configured, laid, login
+from .common import COLORS, config_option, configured, laid, login, moment
 
-__all__ = ["actions", "head", "history", "moment", "state_told"]
+__all__ = ["actions", "head", "history", "state_told"]
 
 _WHO = 14  # characters
 _LONG = 160
@@ -111,8 +110,3 @@ def _change(name: str, pair: Any) -> str:
     if isinstance(before or after, (list, dict)):
         return printable(json.dumps(after), _LONG)
     return f"{name} {f'{printable(str(before), 60)} → ' if before else ''}{printable(str(after), 60) if after else 'none'}"
-
-
-def moment(ns: int) -> str:
-    """A time as people read it, UTC."""
-    return datetime.fromtimestamp(ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")

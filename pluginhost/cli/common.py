@@ -16,10 +16,11 @@ import click
 
 from ..alerts.desk import resolves
 from ..host.config import Configured, configure, default_file
+from ..options import Duration
 from ..problem import Problem, printable
 from ..store.alerts import AlertStore, Archive
 
-__all__ = ["COLORS", "alert_line", "archive", "config_option", "configured", "laid", "login", "quarantined"]
+__all__ = ["COLORS", "alert_line", "archive", "config_option", "configured", "laid", "login", "moment", "quarantined", "span"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,6 +56,19 @@ def archive(setup: Configured) -> Archive:
     if not path.exists():
         raise Problem("alerts.absent", f"there are no alerts in {setup.data} yet", todo="start the sidecar: pluginhost run")
     return AlertStore.readonly(path)
+
+
+def moment(ns: int) -> str:
+    """A time as people read it, UTC."""
+    return datetime.fromtimestamp(ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def span(_: click.Context, __: click.Parameter, value: str) -> Duration:
+    """What an option says of how long something holds; for its `callback`."""
+    try:
+        return Duration.of(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def alert_line(alert: Mapping[str, Any]) -> str:
@@ -96,5 +110,5 @@ def _columns() -> int | None:
 
 def quarantined(entry: Mapping[str, Any]) -> str:
     """Until when an analyzer is in quarantine, and why."""
-    until = datetime.fromtimestamp(entry["until"] / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    until = moment(entry["until"])
     return click.style(f"in quarantine until {until}: {printable(entry['reason'], 300)}", fg="red")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import msgspec
 from ..host.control import ask, running
 from ..problem import printable
 from ..store.alerts import AlertStore
-from .common import config_option, configured
+from .common import config_option, configured, moment
 
 __all__ = ["command"]
 
@@ -38,6 +37,6 @@ def command(config: Path | None, limit: int, as_json: bool) -> None:
 
 
 def _line(one: dict[str, Any]) -> str:
-    when = datetime.fromtimestamp(one["at"] / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    when = moment(one["at"])
     body = base64.b64decode(one["body"]).decode("utf-8", "backslashreplace")
     return f"{when}  {one['stage']:<8} {printable(one['reason'], 60):<24} {printable(body, 120)}"

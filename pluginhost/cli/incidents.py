@@ -13,8 +13,8 @@ from ..host.casework import incident_of, incidents_of
 from ..host.control import ask, running
 from ..problem import printable
 from .alerts.working import group_line
-from .casework import actions, head, history, moment, state_told
-from .common import archive, config_option, configured, laid
+from .casework import actions, head, history, state_told
+from .common import archive, config_option, configured, laid, moment
 
 __all__ = ["command"]
 

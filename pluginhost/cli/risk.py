@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from ..host.control import ask, running
 from ..host.risks import risk_of
 from ..options import Duration
 from ..problem import printable
-from .common import COLORS, archive, config_option, configured
+from .common import COLORS, archive, config_option, configured, moment
+from .common import span as span_of
 
 __all__ = ["command"]
 
@@ -30,13 +30,6 @@ def command() -> None:
 
 def _kind(inner: Callable[..., None]) -> Callable[..., None]:
     return click.option("--kind", type=click.Choice(list(ENTITIES)), default="user", show_default=True, help="Of what.")(inner)
-
-
-def _span(_: click.Context, __: click.Parameter, value: str) -> Duration:
-    try:
-        return Duration.of(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
 
 
 @command.command("list")
@@ -75,7 +68,7 @@ def show(config: Path | None, kind: str, name: str, as_json: bool) -> None:
         return
     click.echo(_line(one))
     for alert in one["alerts"]:
-        click.echo(f"  {_moment(alert['time'])}  {alert['severity']:8}  {alert['analyzer']:<20}  {click.style(alert['id'][:12], dim=True)}")
+        click.echo(f"  {moment(alert['time'])}  {alert['severity']:8}  {alert['analyzer']:<20}  {click.style(alert['id'][:12], dim=True)}")
 
 
 @command.command("set")
@@ -83,7 +76,7 @@ def show(config: Path | None, kind: str, name: str, as_json: bool) -> None:
 @_kind
 @click.argument("name")
 @click.argument("level", type=click.Choice(LEVELS))
-@click.option("--for", "span", default="30d", show_default=True, callback=_span, help="How long it holds, such as 12h or 30d.")
+@click.option("--for", "span", default="30d", show_default=True, callback=span_of, help="How long it holds, such as 12h or 30d.")
 @click.option("--by", "author", default="", help="Who says so.")
 @click.option("--note", default="", help="Why.")
 def set_(config: Path | None, kind: str, name: str, level: str, span: Duration, author: str, note: str) -> None:
@@ -105,12 +98,8 @@ def clear(config: Path | None, kind: str, name: str) -> None:
 def _line(one: dict[str, Any]) -> str:
     level = click.style(f"{one['level']:8}", fg=COLORS.get(one["level"]))
     said = one["override"]
-    told = f"  set until {_moment(said['until'])}" if said else ""
+    told = f"  set until {moment(said['until'])}" if said else ""
     told += f" by {printable(said['author'], 60)}" if said and said["author"] else ""
     told += f": {printable(said['note'], 160)}" if said and said["note"] else ""
-    last = f"last alert {_moment(one['last'])}" if one["last"] else "no alert"
+    last = f"last alert {moment(one['last'])}" if one["last"] else "no alert"
     return f"{level}  {one['score']:>8.1f}  {printable(one['name'], 60):<28}  {last}{told}"
-
-
-def _moment(ns: int) -> str:
-    return datetime.fromtimestamp(ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")

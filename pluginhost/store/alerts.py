@@ -18,7 +18,7 @@ import msgspec
 from .archive import Archive, DeadLetter, LetterTotals, OutboxRow, StoredAlert, laden
 from .bounds import Buffer, Keep
 from .database import Database
-from .letters import Letter, bury, expire
+from .letters import Letter, bury, expire, settled
 from .migrations import MIGRATIONS
 from .notifications import UNTOLD, Composed, NewNotification, Notifications
 from .scores import Scores
@@ -149,7 +149,7 @@ class AlertStore(Archive):
             self._suppressed(fresh)
             self._database.run(ADD, before)
             self.rollups.add((one.time, (one.analyzer, one.severity, one.user, one.source), bool(one.suppressed)) for one in fresh)
-            self._settled({}, overflowed)
+            settled(self._database, {}, overflowed)
         self._held = None if self._held is None else self._held + len(fresh)
         return Stored(tuple(alert.id for alert in fresh), overflowed)
 
@@ -217,7 +217,7 @@ class AlertStore(Archive):
                  ((due, reason, output, seq) for seq, due, reason in retry))  # fmt: skip
             letters = [letter for seq, reason in dead if (letter := self._dead(output, seq, reason))]
             bury(self._database, letters, now, self.keep)
-            self._settled({output: delivered}, {output: len(letters)})
+            settled(self._database, {output: delivered}, {output: len(letters)})
 
     def expire(self, output: str, limit: int = 100) -> int:
         """How many alerts have waited for `output` longer than they may, at most `limit`: they are dead letters now."""
@@ -226,14 +226,8 @@ class AlertStore(Archive):
             overdue = self._database.rows(_OVERDUE, output, now - buffer.max_age.ns, limit)
             letters = [letter for (seq,) in overdue if (letter := self._dead(output, seq, f"waited longer than {buffer.max_age}"))]
             bury(self._database, letters, now, self.keep)
-            self._settled({}, {output: len(letters)} if letters else {})
+            settled(self._database, {}, {output: len(letters)} if letters else {})
         return len(letters)
-
-    def _settled(self, delivered: Mapping[str, int], dead: Mapping[str, int]) -> None:
-        """Counts what left the outboxes."""
-        self._database.many("""INSERT INTO deliveries (output, delivered, dead) VALUES (?, ?, ?) ON CONFLICT (output)
-                               DO UPDATE SET delivered = delivered + excluded.delivered, dead = dead + excluded.dead""",
-                            ((name, delivered.get(name, 0), dead.get(name, 0)) for name in delivered.keys() | dead.keys()))  # fmt: skip
 
     def _dead(self, output: str, seq: int, reason: str) -> Letter | None:
         """The letter about an alert that leaves the outbox; None if it is not in there."""

@@ -1,18 +1,18 @@
-"""Dead letters going in, bounded in number, bytes and age: the oldest make room, and what went is counted.
+"""Dead letters going in, bounded in number, bytes and age: the oldest make room, and what went is counted. Also the count of what left.
 
 Works inside the transaction of whoever calls it, so that a letter lies there exactly if what it is about is settled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from .bounds import Keep
 from .database import Database
 
-__all__ = ["Letter", "bury", "expire"]
+__all__ = ["Letter", "bury", "expire", "settled"]
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -46,6 +46,13 @@ def bury(database: Database, letters: Iterable[Letter], now: int, keep: Keep) ->
         held, size, dropped = held - 1, size - length, dropped + 1
     if (held, size, dropped) != before:
         database.run("UPDATE letter_totals SET held = ?, bytes = ?, dropped = ?", held, size, dropped)
+
+
+def settled(database: Database, delivered: Mapping[str, int], dead: Mapping[str, int]) -> None:
+    """Counts what left the outboxes, by output: as delivered, or as a dead letter."""
+    database.many("""INSERT INTO deliveries (output, delivered, dead) VALUES (?, ?, ?) ON CONFLICT (output)
+                     DO UPDATE SET delivered = delivered + excluded.delivered, dead = dead + excluded.dead""",
+                  ((name, delivered.get(name, 0), dead.get(name, 0)) for name in delivered.keys() | dead.keys()))  # fmt: skip
 
 
 def expire(database: Database, before: int, limit: int) -> int:

@@ -17,7 +17,7 @@ from ..options import Duration
 from .archive import OutboxRow, laden
 from .bounds import Buffer, Keep
 from .database import Database
-from .letters import Letter, bury
+from .letters import Letter, bury, settled
 
 __all__ = ["SCRIPT", "UNTOLD", "Composed", "NewNotification", "Notifications"]
 
@@ -197,7 +197,8 @@ class Notifications:
             for seq, due, reason in retry:
                 run("UPDATE notifications SET attempts = attempts + 1, due = ?, error = ? WHERE seq = ? AND settled = 0", due, reason, seq)
             gone = sum(self._dead(output, seq, reason, now) for seq, reason in dead)
-            self._counted(output, delivered, gone)
+            if delivered or gone:
+                settled(self._database, {output: delivered}, {output: gone})
 
     def _dead(self, output: str, seq: int, reason: str, now: int) -> bool:
         found = self._database.rows("SELECT id, attempts FROM notifications WHERE seq = ? AND settled = 0", seq)
@@ -209,12 +210,6 @@ class Notifications:
             bury(self._database, [Letter(f"{output}.{id_}", "output", reason, source, alerts[0][3] if alerts else b"")], now, self._keep)
         return bool(found)
 
-    def _counted(self, output: str, delivered: int, dead: int) -> None:
-        if delivered or dead:
-            self._database.run("""INSERT INTO deliveries (output, delivered, dead) VALUES (?, ?, ?) ON CONFLICT (output)
-                                  DO UPDATE SET delivered = delivered + excluded.delivered, dead = dead + excluded.dead""",
-                               output, delivered, dead)  # fmt: skip
-
     def expire(self, output: str, limit: int = 100) -> int:
         """How many messages have waited for `output` longer than they may, at most `limit`: they are dead letters now. What was
         gathered has waited since it was meant to be told."""
@@ -223,7 +218,7 @@ class Notifications:
             overdue = self._database.rows("""SELECT seq FROM notifications WHERE output = ? AND status = 'waiting' AND meant < ?
                                              ORDER BY seq LIMIT ?""", output, now - age.ns, limit)  # fmt: skip
             gone = sum(self._dead(output, seq, f"waited longer than {Duration(age)}", now) for (seq,) in overdue)
-            self._counted(output, 0, gone)
+            settled(self._database, {}, {output: gone} if gone else {})
         return gone
 
     def awaken(self, now: int) -> None:

@@ -17,8 +17,8 @@ from ...host.questions import listed, plain
 from ...problem import Problem, printable
 from ...replay.kept import names
 from ...store.alerts import Archive
-from ..casework import history, moment, state_told
-from ..common import COLORS, alert_line, config_option, configured, laid
+from ..casework import history, state_told
+from ..common import COLORS, alert_line, config_option, configured, laid, moment
 from .which import of_store, opened
 
 __all__ = ["flat", "follow", "list_", "show"]

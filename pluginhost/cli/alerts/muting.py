@@ -10,16 +10,10 @@ from ...alerts.sanitise import plain
 from ...host.control import ask
 from ...options import Duration
 from ..common import config_option, configured, login
+from ..common import span as span_of
 from ..mutes import line
 
 __all__ = ["mute", "unmute"]
-
-
-def _span(_: click.Context, __: click.Parameter, value: str) -> Duration:
-    try:
-        return Duration.of(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
 
 
 @click.command()
@@ -28,7 +22,7 @@ def _span(_: click.Context, __: click.Parameter, value: str) -> Duration:
 @click.option("--analyzer", "analyzers", multiple=True, help="Only alerts of this analyzer, `*` for any part of a name; may be repeated.")
 @click.option("--when", "query", default="", help="Only alerts that this query means, such as 'host.name:db*'.")
 @click.option("--everything", is_flag=True, help="Every alert there is; for a day at most.")
-@click.option("--for", "span", default="1d", show_default=True, callback=_span, help="How long it holds, such as 2h or 30d.")
+@click.option("--for", "span", default="1d", show_default=True, callback=span_of, help="How long it holds, such as 2h or 30d.")
 @click.option("--name", default="", help="What it is called, as a reason of the alerts it silences; default: mute_ and a number.")
 @click.option("--by", "author", default=None, help="Who says so; default: who is logged in.")
 @click.option("--reason", default="", help="Why.")

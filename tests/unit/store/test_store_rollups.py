@@ -55,7 +55,7 @@ def test_a_commit_that_fails_counts_nothing(store, monkeypatch):
     def fail(*_):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(store, "_settled", fail)
+    monkeypatch.setattr("pluginhost.store.alerts.settled", fail)
     with pytest.raises(OSError, match="full"):
         store.commit(Commit(alerts=[alert("a")]))
     assert counted(store, "analyzer") == []
