@@ -12,6 +12,7 @@ import http.client
 import json
 import re
 import ssl
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -30,6 +31,7 @@ OTHERS = (ROOT / "shippers/pluginhost.yaml").read_text()
 FAILED = "Failed password for root from 203.0.113.7 port 22 ssh2"
 TOKEN = SECRETS["PLUGINHOST_TOKEN"]
 LOCKS = ["open", "locked"]
+STARTED = datetime.now(UTC) - timedelta(minutes=2)  # records of long ago would be told of, too
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +103,8 @@ def counted(one, name="http"):
 
 
 def event(number, **more):
-    """An event as Logstash sends it; its keys stand in no order."""
-    when = f"2026-11-21T20:31:{number:02}.476875019Z"
+    """An event of the last minutes as Logstash sends it; its keys stand in no order."""
+    when = f"{STARTED + timedelta(seconds=number):%Y-%m-%dT%H:%M:%S}.476875019Z"
     return {"@version": "1", "event": {"original": f"{FAILED} {number}"}, "host": "vm", "message": FAILED, "@timestamp": when, **more}
 
 
