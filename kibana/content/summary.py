@@ -1,0 +1,62 @@
+"""Summary, for those who want figures: more or fewer than the week before, how fast we answer, how often we were wrong."""
+
+from __future__ import annotations
+
+from ..model import ALERTS, ALL_STATES, STATES, By, Dashboard, Layer, Metric, Panel, Row
+from .common import COUNT, NAVIGATION, OPEN, TOLD, big, table
+
+__all__ = ["SUMMARY"]
+
+_WEEK_BEFORE = Metric("count", "Week before", shift="1w")
+_RESOLVED = "pluginhost.state.status: resolved and pluginhost.state.verdict: *"
+_GROUPS = Metric("count", "Groups")
+_FALSE = Metric("count", "False", where="pluginhost.state.verdict: false")
+
+
+def _median(key: str, title: str, field: str, description: str) -> Panel:
+    return big(key, title, Metric("median", "Median", field, unit="seconds"), f"{field}: *", STATES, description)
+
+
+def _line(key: str, title: str, label: str, interval: str) -> Panel:
+    by = By("time", label, "@timestamp", interval=interval)  # type: ignore[arg-type]  # the literals below
+    return Panel(key, title, "chart", (Layer(ALERTS, (by,), (COUNT,), TOLD, "line"),))
+
+
+SUMMARY = Dashboard(
+    "summary", "pluginhost: Summary", "More or fewer than the week before, how fast we answer, how often we were wrong.", "now-7d",
+    (
+        NAVIGATION,
+        Row(6, (
+            (big("summary-alerts", "Alerts", Metric("unique", "Alerts", "event.id")), 12),
+            (_median("to-acknowledge", "Time to acknowledge", "pluginhost.state.time_to_acknowledge",
+                     "Median of the groups of alerts with their last alert in this time."), 12),
+            (_median("to-close", "Time to close", "pluginhost.state.time_to_resolve", "Median, from opening to closing."), 12),
+            (big("summary-open", "Still open", Metric("count", "Groups of alerts"), OPEN, ALL_STATES), 12),
+        )),
+        Row(14, (
+            (table("by-source", "Alerts by source, against the week before", (By("terms", "Source", "source.ip", 12),),
+                   (COUNT, _WEEK_BEFORE), description="The week before ends a week before the end of the time chosen."), 24),
+            (table("by-rule", "Alerts by rule, against the week before", (By("terms", "Rule", "rule.id", 12),), (COUNT, _WEEK_BEFORE)), 24),
+        )),
+        Row(13, (
+            (Panel("open-severity", "Open, by severity", "donut",
+                   (Layer(ALL_STATES, (By("terms", "Severity", "pluginhost.state.severity", 4),), (_GROUPS,), OPEN),)), 14),
+            (Panel("verdicts", "What closed alerts turned out to be", "donut",
+                   (Layer(STATES, (By("terms", "Verdict", "pluginhost.state.verdict", 3),), (_GROUPS,), _RESOLVED),)), 14),
+            (table("false-ones", "Rules by false ones", (By("terms", "Rule", "rule.id"),),
+                   (_FALSE, Metric("count", "Closed")), _RESOLVED, STATES, "Of the groups of alerts that somebody has closed."), 20),
+        )),
+        Row(13, (
+            (table("by-assignee", "Open, by assignee", (By("terms", "Assignee", "pluginhost.state.assignee"),
+                                                        By("terms", "Status", "pluginhost.state.status", 3)),
+                   (_GROUPS, Metric("max", "Last alert", "@timestamp", unit="date")), OPEN, ALL_STATES), 24),
+            (table("slowest", "Rules by time to close", (By("terms", "Rule", "rule.id"),),
+                   (Metric("median", "Median", "pluginhost.state.time_to_resolve", unit="seconds"), Metric("count", "Closed")),
+                   "pluginhost.state.time_to_resolve: *", STATES), 24),
+        )),
+        Row(12, (
+            (_line("hours", "An hour", "Hour", "1h"), 16), (_line("days", "A day", "Day", "1d"), 16),
+            (_line("months", "A month", "Month", "1M"), 16),
+        )),
+    ),
+)  # fmt: skip
