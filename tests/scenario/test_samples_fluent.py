@@ -11,6 +11,7 @@ import hashlib
 import json
 import socket
 import ssl
+import time
 
 import msgpack
 import pytest
@@ -202,7 +203,7 @@ def test_flagged_records_come_back_to_where_fluentd_s_sample_listens(sidecar, tl
         one.post([{"message": FAILED}] * 12, tag="app.auth")
     else:
         out, name, who = settings("fluentd", tmp_path)
-        entries = [[1_795_923_297, {"message": FAILED}]] * 12
+        entries = [[int(time.time()), {"message": FAILED}]] * 12
         frame = msgpack.packb(["app.auth", entries, {"chunk": "x"}])
         assert Peer(one.ports["forward"], context=context(tls, out), name=name, **who).send(frame, 1) == ["x"]
     one.settled()
