@@ -14,7 +14,7 @@ import msgspec
 
 from ..detect.finding import SEVERITIES
 from ..problem import Problem, printable
-from ..wire.times import iso
+from ..wire.times import SECOND, iso
 from .document import laid
 
 __all__ = ["ACTIONS", "AUDITED", "STATUSES", "VERDICTS", "Action", "Alerted", "Case", "State", "alerted", "changed", "checked", "composed",
@@ -36,6 +36,7 @@ _MOST: Final[Mapping[str, tuple[int, int]]] = {"tags": (50, 64), "links": (50, 2
 _NOTE, _NAME, _KEPT = 10_000, 200, 1000  # characters of a note, of a name, of the note that stays in the state
 _REOPENED: Final[Mapping[str, Any]] = {"status": "open", "verdict": "", "acknowledged": 0, "resolved": 0}
 _DATES = ("first", "last", "opened", "acknowledged", "resolved")
+_SPANS: Final[Mapping[str, str]] = {"time_to_acknowledge": "acknowledged", "time_to_resolve": "resolved"}  # since it was opened
 _SHOWN = ("status", "verdict", "severity", "assignee", "tags", "links", "revision", "alerts", "suppressed", *_DATES, "by", "note",
           "incident")  # fmt: skip
 
@@ -248,9 +249,10 @@ def _more(have: tuple[str, ...], values: tuple[str, ...], kind: str) -> tuple[st
 
 
 def told(state: State) -> dict[str, Any]:
-    """The state as documents say it under `pluginhost.state`: times as text, what is empty left out."""
+    """The state as documents say it under `pluginhost.state`: times as text, spans in seconds, what is empty left out."""
     made = {name: value for name in _SHOWN if (value := getattr(state, name)) or name in ("alerts", "suppressed")}
-    return made | {name: iso(made[name], 3) for name in _DATES if name in made}
+    spans = {name: round((at - state.opened) / SECOND, 3) for name, date in _SPANS.items() if (at := getattr(state, date))}
+    return made | {name: iso(made[name], 3) for name in _DATES if name in made} | spans
 
 
 _state = msgspec.json.Decoder(State).decode

@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 
 from ..alerts.sanitise import clean
+from ..alerts.sending import stamped, with_lag
 from ..problem import printable
+from ..wire.times import iso
 from .port import DONE, Dead, Outcome, Retry
 
 __all__ = ["create", "item_outcome", "reason_of", "replace"]
@@ -20,23 +22,21 @@ _MISPLACED = ("only write ops with an op_type of create", "no write index is def
 """How the reasons begin that are about where is written, and not about what. None of them begins with anything of the document."""
 
 
-def create(event_id: str, document: Mapping[str, Any], time: str, ingested: str) -> bytes:
-    """The two lines that create `document` as `event_id`, made acceptable. `ingested` is now: late alerts are found by it."""
-    return b'{"create":{"_id":%b}}\n%b\n' % (msgspec.json.encode(event_id), _stamped(document, time, ingested))
+def create(event_id: str, document: Mapping[str, Any], time: int, now: int) -> bytes:
+    """The two lines that create `document` of `time` as `event_id` at `now` (both ns), made acceptable."""
+    made = with_lag(_acceptable(document, time), time, now)
+    return b'{"create":{"_id":%b}}\n%b\n' % (msgspec.json.encode(event_id), msgspec.json.encode(stamped(made, now)))
 
 
-def replace(name: str, revision: int, document: Mapping[str, Any], time: str, ingested: str) -> bytes:
-    """The two lines that write `document` as `name`, unless `revision` or a later one is there already."""
+def replace(name: str, revision: int, document: Mapping[str, Any], time: int, now: int) -> bytes:
+    """The two lines that write `document` as `name`, unless `revision` or a later one is there already; times as in `create`."""
     action = {"index": {"_id": name, "version": revision, "version_type": "external"}}
-    return b"%b\n%b\n" % (msgspec.json.encode(action), _stamped(document, time, ingested))
+    made = stamped(_acceptable(document, time), now)
+    return b"%b\n%b\n" % (msgspec.json.encode(action), msgspec.json.encode(made))
 
 
-def _stamped(document: Mapping[str, Any], time: str, ingested: str) -> bytes:
-    made = clean({"@timestamp": time, **document})
-    event = made.setdefault("event", {})
-    if isinstance(event, dict):
-        event["ingested"] = ingested
-    return msgspec.json.encode(made)
+def _acceptable(document: Mapping[str, Any], time: int) -> dict[str, Any]:
+    return clean({"@timestamp": iso(time, 3), **document})
 
 
 def item_outcome(item: Mapping[str, Any]) -> Outcome:

@@ -19,7 +19,6 @@ from ..alerts.scores import sent
 from ..alerts.template import home
 from ..options import Duration, Secret, Size, doc
 from ..tls import Calling
-from ..wire.times import iso
 from .bulk import create, item_outcome, replace
 from .cluster import Answered, Cluster, version_of
 from .parts import Part, Refused, in_parts, made_of, settled
@@ -130,7 +129,7 @@ class SearchOutput:
 
     def _made(self, alert: Outgoing) -> Part:
         document = msgspec.json.decode(alert.document, type=dict[str, Any])
-        time, now = iso(alert.time, 3), iso(self._context.clock(), 3)
+        time, now = alert.time, self._context.clock()
         if self.home.kind == "states":
             return Part(alert, replace(alert.id, msgspec.convert(document, _Stated).pluginhost.state.revision, document, time, now))
         if self.home.kind == "scores":

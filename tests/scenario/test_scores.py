@@ -40,7 +40,7 @@ def send(sender, seconds):
 
 
 def test_kill_9_loses_no_score_and_makes_no_second_one(sidecar):
-    one = started(sidecar, scores={"enabled": True}, workers=2)
+    one = started(sidecar, scores={"enabled": True, "health": False}, workers=2)
     sender = Sender(one.forward)
     thread = threading.Thread(target=send, args=(sender, range(SECONDS)), daemon=True)
     thread.start()
@@ -76,7 +76,7 @@ def test_unless_they_are_enabled_there_are_none(sidecar):
 
 
 def test_a_backtest_has_the_ids_of_the_live_run_and_draws_them(sidecar):
-    one = started(sidecar, scores={"enabled": True})
+    one = started(sidecar, scores={"enabled": True, "health": False})
     send(Sender(one.forward), range(20))
     one.settled()
     live = one.folder / "alerts.scores.ndjson"

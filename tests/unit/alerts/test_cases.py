@@ -140,8 +140,14 @@ def test_documents_say_times_as_text_and_leave_out_what_is_empty():
     assert told(joined(RESOLVED, 7, NOW)) == {
         "status": "resolved", "verdict": "false", "severity": "high", "revision": NOW // MS + 2, "alerts": 1, "suppressed": 0,
         "first": "2027-01-15T08:00:00.000Z", "last": "2027-01-15T08:00:00.000Z", "opened": "2027-01-15T08:00:00.000Z",
-        "resolved": "2027-01-15T08:00:00.001Z", "by": "ann", "note": "a scan of ours", "incident": 7,
+        "resolved": "2027-01-15T08:00:00.001Z", "by": "ann", "note": "a scan of ours", "incident": 7, "time_to_resolve": 0.001,
     }  # fmt: skip
+    assert not told(OPEN).keys() & {"time_to_acknowledge", "time_to_resolve"}
+    worked = changed(alerted(None, alert(-3600 * 1000 * MS), NOW), act("ack"), NOW + 90 * 1000 * MS)  # of an event an hour ago
+    assert told(worked)["time_to_acknowledge"] == 90.0
+    ended = alerted(worked, alert(ended=True), NOW + 3_600_250 * MS)
+    assert (told(ended)["time_to_acknowledge"], told(ended)["time_to_resolve"]) == (90.0, 3600.25)
+    assert not told(changed(ended, act("reopen"), NOW + 4_000_000 * MS)).keys() & {"time_to_acknowledge", "time_to_resolve"}
     packed = json.dumps({"fingerprint": "f", "revision": 9, "alert": "a0", "analyzer": "brute", "last": NOW}).encode()
     made = json.loads(composed(packed, b'{"message":"m","pluginhost":{"analyzer":"brute"}}'))
     assert (made["message"], made["pluginhost"]["analyzer"], made["pluginhost"]["state"]["revision"]) == ("m", "brute", 9)

@@ -6,6 +6,8 @@ import pytest
 from pluginhost.outputs.bulk import create, item_outcome, reason_of, replace
 from pluginhost.outputs.port import DONE, Dead, Retry
 
+THEN, NOW = 1_767_323_045_123_000_000, 1_767_323_046_000_000_000  # 2026-01-02T03:04:05.123Z, and a second later
+
 
 def error(kind, reason="why"):
     return {"type": kind, "reason": reason}
@@ -46,25 +48,37 @@ def test_every_answer_has_one_meaning(item, outcome):
 
 def test_a_document_is_created_under_its_id_and_stamped_anew():
     document = {"event": {"id": "i", "created": "c", "ingested": "before"}, "host": "web1"}
-    action, source = create('i"d', document, "2026-01-02T03:04:05.123Z", "now").splitlines()
+    action, source = create('i"d', document, THEN, NOW).splitlines()
     assert msgspec.json.decode(action) == {"create": {"_id": 'i"d'}}
     assert msgspec.json.decode(source) == {
         "@timestamp": "2026-01-02T03:04:05.123Z",
-        "event": {"id": "i", "created": "c", "ingested": "now"},
+        "event": {"id": "i", "created": "c", "ingested": "2026-01-02T03:04:06.000Z"},
         "pluginhost": {"unfit": {"host": "web1"}},
     }
     assert document["event"]["ingested"] == "before"
 
 
 def test_a_document_keeps_its_own_time():
-    assert msgspec.json.decode(create("i", {"@timestamp": "mine"}, "other", "now").splitlines()[1])["@timestamp"] == "mine"
+    assert msgspec.json.decode(create("i", {"@timestamp": "mine"}, THEN, NOW).splitlines()[1])["@timestamp"] == "mine"
+
+
+@pytest.mark.parametrize(("kind", "lag"), [("alert", 0.877), ("event", None), ("metric", None)])
+def test_an_alert_says_how_late_it_is_sent(kind, lag):
+    document = {"event": {"kind": kind}, "pluginhost": {"alert": {"count": 1}}}
+    made = msgspec.json.decode(create("i", document, THEN, NOW).splitlines()[1])["pluginhost"]["alert"]
+    assert made == {"count": 1, **({"lag": lag} if lag else {})}
+    later = msgspec.json.decode(create("i", document, THEN, NOW + 60 * 10**9).splitlines()[1])["pluginhost"]["alert"]
+    assert later.get("lag") == (lag and 60.877)
+    assert document["pluginhost"]["alert"] == {"count": 1}
 
 
 def test_a_state_is_written_whole_under_its_revision():
-    action, source = replace("f", 7, {"event": {"id": "i"}, "pluginhost": {"state": {"revision": 7}}}, "then", "now").splitlines()
+    document = {"event": {"id": "i", "kind": "alert"}, "pluginhost": {"state": {"revision": 7}}}
+    action, source = replace("f", 7, document, THEN, NOW).splitlines()
     assert msgspec.json.decode(action) == {"index": {"_id": "f", "version": 7, "version_type": "external"}}
     assert msgspec.json.decode(source) == {
-        "@timestamp": "then", "event": {"id": "i", "ingested": "now"}, "pluginhost": {"state": {"revision": 7}},
+        "@timestamp": "2026-01-02T03:04:05.123Z", "event": {"id": "i", "kind": "alert", "ingested": "2026-01-02T03:04:06.000Z"},
+        "pluginhost": {"state": {"revision": 7}},
     }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ NINETY = Duration.of("90d")
 ALERTS, STATES = home("alerts", "x"), home("states", "x")
 STREAM = "logs-pluginhost.alerts-x"
 LIFECYCLE, POLICY = f"/_data_stream/{STREAM}/_lifecycle", f"/_plugins/_ism/policies/{STREAM}"
-OURS = {"managed_by": "pluginhost", "version": 3}
+OURS = {"managed_by": "pluginhost", "version": 4}
 NOBODY = Answered(404, "404 not found")
 
 
@@ -39,13 +39,13 @@ class Scripted:
         pass
 
 
-def template(version=3, meta=None, **more):
+def template(version=4, meta=None, **more):
     body = template_of("alerts", "8.19.21")
     whole = {**body, "_meta": meta or {"managed_by": "pluginhost", "version": version}, "template": {**body["template"], **more}}
     return {"index_templates": [{"name": "t", "index_template": whole}]}
 
 
-def mapping(version=3, name=f".ds-{STREAM}-2026.11.22-000002"):
+def mapping(version=4, name=f".ds-{STREAM}-2026.11.22-000002"):
     old = {f".ds-{STREAM}-2026.12.01-000001": {"mappings": {"_meta": {"managed_by": "pluginhost", "version": 99}}}}
     return {**old, name: {"mappings": {"_meta": {"managed_by": "pluginhost", "version": version}}}}
 
@@ -83,7 +83,7 @@ def test_a_span_is_written_in_units_that_clusters_know(span, written):
 
 def test_where_all_stands_nothing_is_done():
     found = looked(standing())
-    assert told(found) == [("ok", "index", "version 3, what comes is kept for 90d"), ("ok", "data", "fields of version 3"),
+    assert told(found) == [("ok", "index", "version 4, what comes is kept for 90d"), ("ok", "data", "fields of version 4"),
                            ("ok", "retention", "90d")]  # fmt: skip
     assert not any(one.requests for one in found)
 
@@ -97,15 +97,15 @@ def test_another_retention_changes_the_template_and_the_standing_stream():
 
 
 def test_without_the_option_a_retention_that_somebody_set_outlives_our_update():
-    cluster = standing("30d", _index_template=template(2, lifecycle={"enabled": True, "data_retention": "30d"}))
+    cluster = standing("30d", _index_template=template(3, lifecycle={"enabled": True, "data_retention": "30d"}))
     first, second = looked(cluster, retention=None)
-    assert (first.state, first.why, second.state) == ("update", "from version 2 to 3", "ok")
+    assert (first.state, first.why, second.state) == ("update", "from version 3 to 4", "ok")
     assert done(cluster, first)[-1][3]["template"]["lifecycle"] == {"enabled": True, "data_retention": "30d"}
 
 
 @pytest.mark.parametrize(
     ("answer", "why"),
-    [(template(4), "it is newer (4) than ours (3)"), (template(meta={"managed_by": "somebody", "version": 1}), "it is not pluginhost's"),
+    [(template(5), "it is newer (5) than ours (4)"), (template(meta={"managed_by": "somebody", "version": 1}), "it is not pluginhost's"),
      (template(meta={"managed_by": "pluginhost"}), "it is not pluginhost's")],
 )  # fmt: skip
 def test_what_is_newer_or_somebody_elses_is_left(answer, why):
@@ -114,9 +114,9 @@ def test_what_is_newer_or_somebody_elses_is_left(answer, why):
 
 
 def test_older_fields_of_the_index_that_is_written_are_brought_up_to_date():
-    cluster = standing(_mapping=mapping(2))
+    cluster = standing(_mapping=mapping(3))
     step = looked(cluster)[1]
-    assert (step.state, step.why, step.vital) == ("update", "fields of version 3", False)
+    assert (step.state, step.why, step.vital) == ("update", "fields of version 4", False)
     assert f"POST /{STREAM}/_rollover" in step.cure
     method, path, params, body = done(cluster, step)[-1]
     assert (method, path, params) == ("PUT", f"/{STREAM}/_mapping", {"write_index_only": "true"})
@@ -131,10 +131,10 @@ def test_an_ordinary_index_in_the_streams_place_stops_all_writing():
 
 
 def test_a_stream_that_is_not_there_is_made_by_the_first_document_and_a_state_index_by_us():
-    assert told(looked(Scripted())) == [("create", "index", "version 3")]
+    assert told(looked(Scripted())) == [("create", "index", "version 4")]
     cluster = Scripted()
     made = looked(cluster, STATES)
-    assert told(made) == [("create", "index", "version 3"), ("create", "index", "empty")]
+    assert told(made) == [("create", "index", "version 4"), ("create", "index", "empty")]
     assert done(cluster, made[1]) == [("PUT", "/pluginhost-alert-state-x", None, None)]
 
 
