@@ -20,6 +20,7 @@ from ..wire.times import iso
 from .document import RESOLVED, laid
 from .grouping import Group, Grouping, ended, paced
 from .incidents import Gathering
+from .links import Links, linked
 from .risk import Scale
 from .suppression import Lists, Mute, Suppress, Vip, reasons
 from .telling import Audience
@@ -35,7 +36,7 @@ class Policy(msgspec.Struct, frozen=True):
 
     `mark` is what the desk's own alerts say under `pluginhost`, in a replay. `trends` are the outputs that take scores, at most
     `per_minute` of an analyzer in a minute of event time; `states` those that take the states of groups. `incidents` says how alerts are
-    gathered (None: they are not).
+    gathered (None: they are not), `links` where they are reviewed (None: alerts carry no links).
     """
 
     suppress: tuple[Suppress, ...] = ()
@@ -49,6 +50,7 @@ class Policy(msgspec.Struct, frozen=True):
     per_minute: int = 1000
     states: tuple[str, ...] = ()
     incidents: Gathering | None = None
+    links: Links | None = None
 
     @property
     def lists(self) -> frozenset[str]:
@@ -117,6 +119,8 @@ def decide(document: Mapping[str, Any], found: Found, group: Group | None, *, cr
     marks = {**({"escalated": pace.escalated} if pace.escalated else {}), **({"withheld": pace.withheld} if pace.withheld else {})}
     if marks and not why:
         made = laid(made, ("pluginhost", "alert"), marks)
+    if policy.links is not None:  # last, so that no rule goes by them: a replay has none
+        made = linked(made, policy.links)
     silent = after if others or silenced(made) else pace.silent  # what is silenced anyhow counts for no threshold
     decision = Decision(made, severity, pace.told, silent, grouping=grouping)
     return silently(decision, why) if why else decision

@@ -28,7 +28,7 @@ RESOLVED = "resolved"
 """What `pluginhost.alert.status` says in the document of a condition that is over."""
 
 _LISTS = ("keywords", "ips")
-_RESERVED = ("suppressed", "status", "escalated", "withheld", "vip")  # said under `pluginhost.alert` by us only
+_RESERVED = ("suppressed", "status", "escalated", "withheld", "vip", "lag", "dashboard")  # said under `pluginhost.alert` by us only
 CATEGORIES = frozenset((
     "api", "authentication", "configuration", "database", "driver", "email", "file", "host", "iam", "intrusion_detection", "library",
     "malware", "network", "package", "process", "registry", "session", "threat", "vulnerability", "web",

@@ -77,7 +77,8 @@ class Judge:
         store.share(1, self.position)  # what lies behind the last checkpoint is judged anew: what is known already is known by its id
         committer = cast(Committer, self)  # the desk asks it for `insist`, and nothing else
         self._desk = Desk(store, committer, self.counts, shards=1, route=route, clock=clock, observer=observer, told=self._told,
-                          policy=msgspec.structs.replace(policy, mark=mark or {}, states=()),  # people work where a host runs
+                          # people work where a host runs: there are states, and there links lead to
+                          policy=msgspec.structs.replace(policy, mark=mark or {}, states=(), links=None),
                           lists=lists_of(generations, policy.lists))  # fmt: skip
         self.committed = asyncio.Event()
         self.within = self._desk.within

@@ -28,8 +28,6 @@ from .templates import About, one_line, template
 
 __all__ = ["Answer", "Notifier", "NotifyOptions", "Request", "Said", "Undeliverable", "each", "json_request", "several"]
 
-_READ = 64 << 10
-"""Bytes of an answer that are read; what comes behind is not waited for."""
 _REMEMBERED = 1000  # notifications of which a part went through
 _LONGEST_PAUSE = 300.0
 
@@ -79,6 +77,8 @@ class Notifier:
     notifies: ClassVar[bool] = True
     when_full: Literal["push_back", "dead_letter"] = "dead_letter"
     batch = 10
+    reads = 64 << 10
+    """Bytes of an answer that are read; what comes behind is not waited for."""
 
     def __init__(self, options: NotifyOptions, context: Context, places: Sequence[str] = ()) -> None:
         self._title, self._body = template(options.title, "title"), template(options.body, "body")
@@ -202,7 +202,7 @@ class Notifier:
                 proxy=self._shared.proxy, allow_redirects=False,
             ) as answer:  # fmt: skip
                 body = b""
-                while len(body) < _READ and (more := await answer.content.read(_READ - len(body))):
+                while len(body) < self.reads and (more := await answer.content.read(self.reads - len(body))):
                     body += more
                 return answer.status, answer.headers, body
         except aiohttp.InvalidURL:

@@ -48,6 +48,7 @@ class Teams(Notifier):
         body_size: Annotated[_Size, doc("size of the text")] = "default"
         facts: Annotated[tuple[Fact, ...], doc("facts below the text, each with `name` and `value`", max_length=_FACTS)] = ()
         open: Annotated[str, doc("what stands on the button that leads to the alert's `event.url`")] = "Open"
+        dashboard: Annotated[str, doc("what stands on the one to the dashboard of its user; empty: there is none")] = "Dashboard"
         full_width: Annotated[bool, doc("whether the card is as wide as the channel")] = True
 
     def __init__(self, options: Options, context: Context) -> None:
@@ -83,8 +84,8 @@ class Teams(Notifier):
         return json_request(self._options.url, {"type": "message", "attachments": [attached]})
 
     def _actions(self, told: Notification) -> list[dict[str, str]]:
-        link = texts.link(told.first)
-        return [{"type": "Action.OpenUrl", "title": self._options.open, "url": link}] if link and self._options.open else []
+        buttons = ((self._options.open, texts.link(told.first)), (self._options.dashboard, texts.link(told.first, texts.DASHBOARD)))
+        return [{"type": "Action.OpenUrl", "title": title, "url": link} for title, link in buttons if title and link]
 
 
 def _plain(text: str) -> str:

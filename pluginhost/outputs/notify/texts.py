@@ -12,10 +12,13 @@ from ...alerts.notification import Notification, Table
 from ...events.fields import lookup, values
 from .templates import one_line, shown
 
-__all__ = ["TITLE", "body", "cut", "link", "table", "title", "words"]
+__all__ = ["DASHBOARD", "TITLE", "body", "cut", "link", "table", "title", "words"]
 
 TITLE = 250
 """The most characters of a title."""
+
+DASHBOARD = "pluginhost.alert.dashboard"
+"""The field with the address of the dashboard of the alert's user, source or host."""
 
 _HEADLINES = 20  # of the alerts of a digest
 _ROWS, _CELL = 20, 30
@@ -56,9 +59,9 @@ def words(told: Notification) -> dict[str, str]:
     }  # fmt: skip
 
 
-def link(document: Document) -> str:
-    """The alert's address for people; empty if it has none that is of http."""
-    told = lookup(document, "event.url", "")
+def link(document: Document, field: str = "event.url") -> str:
+    """The alert's address for people, or another one of its; empty if it has none that is of http."""
+    told = lookup(document, field, "")
     whole = isinstance(told, str) and len(told) <= _LINK and told.isprintable() and not any(one in told for one in ' <>"')
     return told if whole and told.startswith(("https://", "http://")) else ""
 
@@ -160,9 +163,10 @@ def _more(count: int) -> list[str]:
 
 
 def _closing(told: Notification) -> str:
-    """Where to look: the address, and the beginning of the id, which is enough for `pluginhost alerts`."""
+    """Where to look: the addresses, and the beginning of the id, which is enough for `pluginhost alerts`."""
     own = shown(lookup(told.first, "event.id"))[:_SHORT] if told.kind != "digest" else ""
-    return "\n".join(filter(None, (link(told.first), own and f"Alert {own}")))
+    lines = (("Context: ", link(told.first)), ("Dashboard: ", link(told.first, DASHBOARD)), ("Alert ", own))
+    return "\n".join(f"{label}{value}" for label, value in lines if value)
 
 
 def _headline(document: Document) -> str:

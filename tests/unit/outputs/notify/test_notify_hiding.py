@@ -25,6 +25,7 @@ OPTIONS = {
     "telegram": {"address": "{server}", "token": "12345:t0k3n-telegram", "chat": "-100"},
     "jira": {"url": "{server}", "user": "me@example.com", "token": "t0k3n-jira", "project": "SOC"},
     "thehive": {"url": "{server}", "key": "s3cr3t-hive"},
+    "kibana_cases": {"url": "{server}", "api_key": "s3cr3t-case"},
 }  # fmt: skip
 ELSEWHERE = {"email", "apprise", "command", "hook"}  # no HTTP of ours: each has tests of its own
 

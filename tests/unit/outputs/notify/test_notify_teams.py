@@ -37,6 +37,18 @@ def test_what_an_attacker_writes_is_no_markup_and_no_button():
     assert shown["actions"] == []
 
 
+@pytest.mark.parametrize(
+    ("options", "titles"), [({}, ["Open", "Dashboard"]), ({"open": "", "dashboard": "Who"}, ["Who"]), ({"dashboard": ""}, ["Open"])]
+)
+def test_buttons_lead_to_the_alert_and_to_its_dashboard(options, titles):
+    linked = alert()
+    linked["pluginhost"]["alert"]["dashboard"] = "https://kibana.example/app/dashboards#/view/a"
+    actions = card(notification("alert", linked), **options)["actions"]
+    assert [one["title"] for one in actions] == titles
+    urls = {"Open": "https://kibana.example/app/discover#/a"}
+    assert all(one["url"] == urls.get(one["title"], "https://kibana.example/app/dashboards#/view/a") for one in actions)
+
+
 @pytest.mark.parametrize("text", ["line of text ", '"quoted" \\ ', "\U0001f600 é ", "[*_`]"])
 def test_a_long_card_is_cut_to_what_teams_takes(text):
     told = notification("alert", alert(message=text * 100))

@@ -25,7 +25,7 @@ def test_the_text_of_an_alert():
         "25 failed logins in 60 s (limit 20)\n\nSeverity: high, risk 88\nUser: root\nHost: web1\n"
         "Source: 203.0.113.7, Amsterdam, NL, Example Net\nTarget: 10.0.0.9\nRule: SSH brute force (ssh_brute_force)\n"
         "Time: 2026-01-02 03:04:05 UTC (since 03:03:05)\nEvents: 25\nEvidence: 10 more records in the alert\nATT&CK: T1110 Brute Force\n\n"
-        "https://kibana.example/app/discover#/a\nAlert 9f2c9f2c9f2c"
+        "Context: https://kibana.example/app/discover#/a\nAlert 9f2c9f2c9f2c"
     )
 
 
@@ -49,8 +49,18 @@ def test_the_text_of_a_digest():
         "12 alerts, gathered: every 15 minutes.\n\n"
         "source.ip    user.name  count\n203.0.113.7  root           9\n2001:db8::1  -              3\n\n"
         f"2026-01-02 03:04:05  [high] {HEADLINE}\n2026-01-02 03:04:05  [critical] ann: Paris to Lima in 20 min\n"
-        f"2026-01-02 03:04:05  [low] {HEADLINE}\n… and 9 more\n\nhttps://kibana.example/app/discover#/a"
+        f"2026-01-02 03:04:05  [low] {HEADLINE}\n… and 9 more\n\nContext: https://kibana.example/app/discover#/a"
     )
+
+
+def test_the_text_ends_with_where_to_look():
+    linked = alert()
+    linked["pluginhost"]["alert"]["dashboard"] = "https://kibana.example/app/dashboards#/view/a"
+    assert texts.body(notification("alert", linked)).endswith(
+        "\n\nContext: https://kibana.example/app/discover#/a\nDashboard: https://kibana.example/app/dashboards#/view/a\nAlert 9f2c9f2c9f2c"
+    )
+    del linked["event"]["url"], linked["event"]["id"]
+    assert texts.body(notification("alert", linked)).endswith("\n\nDashboard: https://kibana.example/app/dashboards#/view/a")
 
 
 def test_a_table_is_bounded():
