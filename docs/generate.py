@@ -42,6 +42,7 @@ from pluginhost.host.policies import (
 from pluginhost.inputs.access import Key
 from pluginhost.inputs.forward.options import Client, User
 from pluginhost.options import describe
+from pluginhost.review.options import Dashboards, Kibana
 from pluginhost.store.bounds import Buffer, Keep
 from pluginhost.tls import Calling, Serving
 
@@ -82,6 +83,8 @@ def parts() -> dict[str, str]:
         "limit": _options(Limit),
         "risk": _options(Risk),
         "scores": _options(Scores),
+        "kibana": _options(Kibana),
+        "dashboards": _options(Dashboards),
         "risk weights": _options(RiskWeights),
         "risk levels": _options(RiskLevels),
         "serving": _options(Serving),

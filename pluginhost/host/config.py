@@ -24,9 +24,12 @@ from ..match import Node, compile, parse  # noqa: A004 - its name
 from ..match.tree import Test
 from ..options import Duration, Secret, Size, Tree, build, doc, read
 from ..problem import Place, Problem, Problems
+from ..review import options as review
+from ..review.options import Dashboards, Kibana
 from ..store.bounds import Buffer, Keep
 from . import policies
 from .gathering import Incidents, gathering
+from .linking import links
 from .policies import Grouping, Risk, Suppression, Terms, Vip
 
 __all__ = ["Config", "Journal", "ListFile", "Log", "Metrics", "Part", "Route", "Scores", "configure", "default_file"]
@@ -90,6 +93,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     enabled: Annotated[bool, doc("whether they are written at all")] = False
     analyzers: Annotated[tuple[str, ...], doc("of which analyzers, `*` for any part of a name")] = ("*",)
     per_minute: Annotated[int, doc("the most of one analyzer in a minute of event time; the rest is dropped and counted", ge=1)] = 1000
+    health: Annotated[bool, doc("whether the host tells how it is, once a minute, by a document among them")] = True
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +118,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     risk: Annotated[Risk, doc("how the risk of users, hosts and addresses is reckoned")] = Risk()
     incidents: Annotated[Incidents, doc("how alerts are gathered into incidents")] = Incidents()
     scores: Annotated[Scores, doc("which scores are written, for trends")] = Scores()
+    kibana: Annotated[Kibana | None, doc("the Kibana in which alerts are reviewed; `pluginhost setup kibana`")] = None
+    dashboards: Annotated[Dashboards | None, doc("the OpenSearch Dashboards in which they are; `pluginhost setup dashboards`")] = None
     geo: Annotated[tuple[Path, ...], doc("databases of places and networks (MMDB), the first that knows something wins")] = ()
     lists: Annotated[dict[str, ListFile], doc("lists by name, for analyzers to look things up in")] = {}
     keep_alerts: Annotated[int, doc("how many alerts the embedded store keeps; the oldest go first", ge=1000)] = 1_000_000
@@ -163,7 +169,7 @@ class Configured(msgspec.Struct, frozen=True):
         states = tuple(part.name for part in self.outputs if getattr(part.type, "states", False) and part.options.states)
         return Policy(self.suppress, self.grouping, policies.vip(self.config.vip, self.config.lists), policies.scale(self.config.risk),
                       audiences, hears, trends=trends, per_minute=self.config.scores.per_minute, states=states,
-                      incidents=gathering(self.config.incidents))  # fmt: skip
+                      incidents=gathering(self.config.incidents), links=links(self.config.kibana, self.config.dashboards))  # fmt: skip
 
     @property
     def scores(self) -> tuple[str, ...]:
@@ -196,6 +202,18 @@ class Configured(msgspec.Struct, frozen=True):
         return (*lists, *(File(one.name, "places", (self.folder / one).absolute()) for one in self.config.geo))
 
     @property
+    def kibana(self) -> Kibana | None:
+        """Where alerts are reviewed, its paths absolute."""
+        made: Kibana | None = _beside(self.config.kibana, self.folder)
+        return made
+
+    @property
+    def dashboards(self) -> Dashboards | None:
+        """The same of OpenSearch."""
+        made: Dashboards | None = _beside(self.config.dashboards, self.folder)
+        return made
+
+    @property
     def hostname(self) -> str:
         """What the host calls itself."""
         return self.config.hostname or f"pluginhost.{socket.gethostname()}"
@@ -222,6 +240,10 @@ def configure(file: Path | None) -> Configured:
     for name, check in (("risk", lambda: policies.scale(config.risk)), ("vip", lambda: policies.vip(config.vip, config.lists))):
         with _kept(found), _placed(tree, (name,)):
             check()
+    for name, section in (("kibana", config.kibana), ("dashboards", config.dashboards)):
+        with _kept(found), _placed(tree, (name,)):
+            if section is not None:
+                review.checked(section)
     if found:
         raise Problems(found)
     folder = file.parent.absolute() if file is not None else Path.cwd()

@@ -51,6 +51,7 @@ from .ballast import Ballast
 from .beside import Beside
 from .config import Configured, Part
 from .control import serve
+from .health import tell_health
 from .lock import locked
 from .measures import DOOR, Measures, conditions, count_in
 from .observe import Observer
@@ -351,6 +352,8 @@ class Host:
         chores = {**self.upkeep.chores(), **self.beside.chores()}
         chores |= {"sampling": sampling(self.containment.look), "containment": self.containment.run()}
         chores |= {} if self._settling else {"watch": self._watch(), "clock": self._ticking.run(self.ready)}
+        if self.config.scores.health and self.desk.policy.trends and not self._settling:
+            chores["health"] = tell_health(self, self._clock)
         background += [tasks.create_task(chore, name=name) for name, chore in chores.items()]
         await self.ready.wait()
         if self._settling:

@@ -12,6 +12,7 @@ from search_peers import Peer, asynchronous, call, outgoing
 
 from pluginhost.cli import main
 from pluginhost.outputs.port import DONE
+from pluginhost.review.shipped import monitor
 
 ADMIN = "admin:pw-for-tests"
 
@@ -58,7 +59,7 @@ def test_it_is_shown_then_done_then_there_is_nothing_to_do(cluster, ran):
     assert (code, last, ("done", f"{index}: empty") in done) == (0, "done", True)
     code, again, last = ran("setup", "--yes")
     assert (code, last, {state for state, _ in again}) == (0, "nothing to do", {"ok"})
-    assert ("ok", f"{index}: fields of version 3") in again
+    assert ("ok", f"{index}: fields of version 4") in again
 
 
 def test_it_takes_away_what_is_ours_and_documents_only_when_that_is_said_twice(cluster, ran):
@@ -144,3 +145,25 @@ def test_the_role_that_is_printed_writes_and_does_nothing_else(secured, tmp_path
         ("PUT", "/logs-pluginhost.alerts-other/_create/a", document), ("PUT", "/elsewhere/_doc/a", document),
     ]  # fmt: skip
     assert [(one[:2], code) for one in refused if (code := may(*one)) != 403] == []
+
+
+def test_the_monitor_looks_at_each_minute_once_and_a_server_without_alerting_says_so(cluster, ran):
+    if cluster.product != "opensearch":
+        pytest.skip("alerting is OpenSearch's")
+    code, done, last = ran("monitored", "--monitor", "--yes")
+    assert (code, last, ("cannot", "monitor pluginhost alerts: this server has no alerting") in done) == (1, "done", True)
+
+    def alert(name, ingested, **event):
+        document = {"@timestamp": ingested, "event": {"kind": "alert", "module": "pluginhost", "ingested": ingested, **event}}
+        call(cluster.url, "PUT", f"/logs-pluginhost.alerts-monitored/_create/{name}?refresh=true", document)
+
+    alert("before", "2026-01-02T03:03:00.000Z")
+    alert("first", "2026-01-02T03:03:00.001Z")
+    alert("last", "2026-01-02T03:04:00.000Z")
+    alert("after", "2026-01-02T03:04:00.001Z")
+    alert("other", "2026-01-02T03:03:30.000Z", kind="event")
+    query = json.dumps(monitor()["inputs"][0]["search"]["query"]).replace("{{period_end}}", "1767323100000")  # 03:05:00
+    found = call(cluster.url, "POST", "/logs-pluginhost.alerts-monitored/_search", json.loads(query))
+    assert {hit["_id"] for hit in found["hits"]["hits"]} == {"first", "last"}
+    code, done, _ = ran("monitored", "--undo", "--monitor", "--data", "--yes")
+    assert (code, ("ok", "monitor pluginhost alerts: this server has no alerting") in done) == (0, True)
