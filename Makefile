@@ -59,6 +59,8 @@ soak: .venv/dev
 docs: .venv/dev
 	$(BIN)/python docs/generate.py
 	$(BIN)/python monitoring/generate.py
+	$(BIN)/python -m kibana.make
+	$(BIN)/python -m kibana.proof.pictures
 
 # The messages are generated with the oldest supported tools, so that they load under every supported protobuf.
 protos:

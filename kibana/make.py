@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from .content import DASHBOARDS
-from .forms import classic, kibana
-from .forms.saved import SavedObject
+from .forms.classic import objects as classic
+from .forms.kibana import objects as kibana
+from .saved import SavedObject
 
 __all__ = ["FOLDER", "files"]
 
@@ -17,7 +18,7 @@ FOLDER = Path(__file__).parent
 
 def files() -> dict[Path, str]:
     """Each file with what should stand in it."""
-    made = {"pluginhost-kibana.ndjson": kibana.objects(DASHBOARDS), "pluginhost-classic.ndjson": classic.objects(DASHBOARDS)}
+    made = {"pluginhost-kibana.ndjson": kibana(DASHBOARDS), "pluginhost-classic.ndjson": classic(DASHBOARDS)}
     return {FOLDER / name: "".join(map(_line, objects)) for name, objects in made.items()}
 
 

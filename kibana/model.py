@@ -10,12 +10,8 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["ALERTS", "ALL_STATES", "GRID", "SCORES", "STATES", "VIEWS", "By", "Column", "Control", "Dashboard", "Layer", "Metric", "Panel",
+__all__ = ["ALERTS", "ALL_STATES", "SCORES", "STATES", "VIEWS", "By", "Column", "Control", "Dashboard", "Layer", "Metric", "Panel",
            "Row", "View", "panels_of"]  # fmt: skip
-
-GRID = 48
-"""Columns of a dashboard's grid, in both products."""
-
 
 class View(msgspec.Struct, frozen=True):
     """A data view (index pattern): its id is part of links and never changes. Without a `time` field it always shows all there is."""
@@ -36,15 +32,14 @@ VIEWS = (ALERTS, STATES, ALL_STATES, SCORES)
 class Metric(msgspec.Struct, frozen=True):
     """A number over documents: how many, or something over the values of `field`.
 
-    `where` narrows what is counted to a condition; `shift` ("1w") looks so far back; `percentile` goes with `op="percentile"`. `unit` is
-    that of the value, for people: seconds are shown as a span, bytes as such, a percentage with its sign.
+    `where` narrows what is counted to a condition; `percentile` goes with `op="percentile"`. `unit` is that of the value, for people:
+    seconds are shown as a span, bytes as such, a percentage with its sign.
     """
 
     op: Literal["count", "unique", "max", "avg", "sum", "median", "percentile"]
     label: str
     field: str = ""
     where: str = ""
-    shift: str = ""
     percentile: float = 95
     unit: Literal["", "seconds", "bytes", "percent", "date"] = ""
     decimals: int = 0

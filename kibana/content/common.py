@@ -17,6 +17,9 @@ LAST = Metric("max", "Last seen", "@timestamp", unit="date")
 CONTROLS = (Control("log.level", "Severity"), Control("rule.id", "Rule"), Control("user.name", "User"), Control("source.ip", "Source"),
             Control("host.name", "Host"))  # fmt: skip
 
+_WIDTHS = {"log.level": 90, "event.risk_score": 110, "rule.id": 170, "user.name": 140, "source.ip": 140, "source.geo.country_iso_code": 110,
+           "source.geo.city_name": 120, "host.name": 110, "http.request.method": 90, "http.response.status_code": 90, "url.path": 200,
+           "user_agent.name": 130, "observer.name": 110, "event.url": 80}  # fmt: skip  # what tells why takes the rest
 _PAGES = (("overview", "Overview"), ("logins", "Logins"), ("web", "Web and WAF"), ("summary", "Summary"), ("health", "Health"))
 NAVIGATION = Row(3, ((Panel(
     "navigation", "Dashboards", "text",
@@ -48,4 +51,4 @@ def over_time(key: str, title: str, split: By, where: str = TOLD, description: s
 
 def latest(key: str, title: str, *fields: str, where: str = TOLD) -> Panel:
     """The latest alerts, with these columns."""
-    return Panel(key, title, "rows", (Layer(ALERTS, (), (), where),), columns=tuple(map(Column, fields)))
+    return Panel(key, title, "rows", (Layer(ALERTS, (), (), where),), columns=tuple(Column(one, _WIDTHS.get(one, 0)) for one in fields))

@@ -30,8 +30,8 @@ HEALTH = Dashboard(
             (big("dead-letters", "Dead letters", Metric("sum", "Records", "pluginhost.health.dead_letters"), _HEALTH, SCORES), 12),
         )),
         Row(12, (
-            (_health("records-in", "Records a minute", Metric("sum", "Records", "pluginhost.health.records"), by=(_TIME, _HOST)), 24),
-            (_health("alerts-out", "Alerts a minute", Metric("sum", "Made", "pluginhost.health.alerts"),
+            (_health("records-in", "Records taken in", Metric("sum", "Records", "pluginhost.health.records"), by=(_TIME, _HOST)), 24),
+            (_health("alerts-out", "Alerts made", Metric("sum", "Made", "pluginhost.health.alerts"),
                      Metric("sum", "Suppressed", "pluginhost.health.suppressed")), 24),
         )),
         Row(12, (
@@ -50,7 +50,6 @@ HEALTH = Dashboard(
                  "event.kind: alert and pluginhost.alert.suppressed: *", Metric("count", "Alerts"),
                  "Only outputs with `suppressed: true` are sent these."), 20),
         )),
-        Row(14, ((latest("latest-own", "Its latest own alerts", "log.level", "rule.id", "observer.name", "message", "event.reason",
-                         where=_OWN), 48),)),
+        Row(14, ((latest("latest-own", "Its latest own alerts", "log.level", "rule.id", "observer.name", "message", where=_OWN), 48),)),
     ),
 )  # fmt: skip

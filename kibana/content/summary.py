@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from ..model import ALERTS, ALL_STATES, STATES, By, Dashboard, Layer, Metric, Panel, Row
 from .common import COUNT, NAVIGATION, OPEN, TOLD, big, table
 
 __all__ = ["SUMMARY"]
 
-_WEEK_BEFORE = Metric("count", "Week before", shift="1w")
+_THIS_WEEK = Metric("count", "Last 7 days", where="@timestamp >= now-7d")
+_WEEK_BEFORE = Metric("count", "Week before", where="@timestamp < now-7d")
 _RESOLVED = "pluginhost.state.status: resolved and pluginhost.state.verdict: *"
 _GROUPS = Metric("count", "Groups")
 _FALSE = Metric("count", "False", where="pluginhost.state.verdict: false")
@@ -17,13 +20,12 @@ def _median(key: str, title: str, field: str, description: str) -> Panel:
     return big(key, title, Metric("median", "Median", field, unit="seconds"), f"{field}: *", STATES, description)
 
 
-def _line(key: str, title: str, label: str, interval: str) -> Panel:
-    by = By("time", label, "@timestamp", interval=interval)  # type: ignore[arg-type]  # the literals below
-    return Panel(key, title, "chart", (Layer(ALERTS, (by,), (COUNT,), TOLD, "line"),))
+def _pace(key: str, title: str, by: By, shape: Literal["bar", "line"]) -> Panel:
+    return Panel(key, title, "chart", (Layer(ALERTS, (by,), (COUNT,), TOLD, shape),))
 
 
 SUMMARY = Dashboard(
-    "summary", "pluginhost: Summary", "More or fewer than the week before, how fast we answer, how often we were wrong.", "now-7d",
+    "summary", "pluginhost: Summary", "More or fewer than the week before, how fast we answer, how often we were wrong.", "now-14d",
     (
         NAVIGATION,
         Row(6, (
@@ -35,8 +37,9 @@ SUMMARY = Dashboard(
         )),
         Row(14, (
             (table("by-source", "Alerts by source, against the week before", (By("terms", "Source", "source.ip", 12),),
-                   (COUNT, _WEEK_BEFORE), description="The week before ends a week before the end of the time chosen."), 24),
-            (table("by-rule", "Alerts by rule, against the week before", (By("terms", "Rule", "rule.id", 12),), (COUNT, _WEEK_BEFORE)), 24),
+                   (_THIS_WEEK, _WEEK_BEFORE), description="Choose the last two weeks, or more."), 24),
+            (table("by-rule", "Alerts by rule, against the week before", (By("terms", "Rule", "rule.id", 12),), (_THIS_WEEK, _WEEK_BEFORE)),
+             24),
         )),
         Row(13, (
             (Panel("open-severity", "Open, by severity", "donut",
@@ -55,8 +58,8 @@ SUMMARY = Dashboard(
                    "pluginhost.state.time_to_resolve: *", STATES), 24),
         )),
         Row(12, (
-            (_line("hours", "An hour", "Hour", "1h"), 16), (_line("days", "A day", "Day", "1d"), 16),
-            (_line("months", "A month", "Month", "1M"), 16),
+            (_pace("days", "Alerts a day", By("time", "Day", "@timestamp", interval="1d"), "line"), 32),
+            (_pace("months", "Alerts a month", By("time", "Month", "@timestamp", interval="1M"), "bar"), 16),
         )),
     ),
 )  # fmt: skip

@@ -28,9 +28,9 @@ WEB = Dashboard(
             (big("waf-alerts", "Unusual minutes at the WAF", Metric("unique", "Alerts", "event.id"), _WAF), 12),
         )),
         Row(13, (
-            (over_time("web-rules", "Alerts about the web by rule", By("terms", "Rule", "rule.id"), _WEB), 32),
+            (over_time("web-rules", "Alerts about the web by rule", By("terms", "Rule", "rule.id"), _WEB), 28),
             (table("web-attackers", "Sources", (By("terms", "Source", "source.ip"),),
-                   (COUNT, Metric("unique", "Paths", "url.path"), LAST), _WEB), 16),
+                   (COUNT, Metric("unique", "Paths", "url.path"), LAST), _WEB), 20),
         )),
         Row(13, (
             (top("signatures", "Signatures", By("terms", "Signature", "pluginhost.signature.name", 12)), 16),
@@ -48,12 +48,12 @@ WEB = Dashboard(
         )),
         Row(13, (
             (Panel("waf-unusual", "WAF: unusual requests by field", "chart",
-                   (Layer(SCORES, (_TIME,), tuple(map(_unusual, ("action", "source", "status", "country", "method"))), _SCORES, "area"),),
+                   (Layer(SCORES, (_TIME,), tuple(map(_unusual, ("action", "source", "status", "country", "method"))), _SCORES, "bar"),),
                    "A request can be unusual in several fields."), 24),
-            (Panel("scores", "Scores against their threshold", "chart",
+            (Panel("scores", "How odd it was, 0 to 1, by analyzer", "chart",
                    (Layer(SCORES, (_TIME, By("terms", "Analyzer", "pluginhost.analyzer", 6)),
                           (Metric("max", "Grade", "pluginhost.score.grade", decimals=2),), "pluginhost.score.grade: *", "line"),),
-                   "Of all analyzers that write scores: 0 is usual, 1 as odd as can be."), 24),
+                   "The grades of all analyzers that write scores: 0 is usual, 1 as odd as can be."), 24),
         )),
         Row(18, ((latest("latest-web", "Latest alerts about the web", "log.level", "rule.id", "source.ip", "http.request.method",
                          "url.path", "http.response.status_code", "user_agent.name", "event.reason", "event.url", where=_WEB), 48),)),

@@ -30,6 +30,7 @@ SERVICES = {
     "jira": {"url": HOST, "project": "SEC", "token": "t"},
     "thehive": {"url": HOST, "key": "k", "tags": ["{user.name}"], "custom_fields": {"u": "{user}"},
                 "observables": {"user": "other", "event.id": "x"}},
+    "kibana_cases": {"url": HOST, "tags": ["{user.name}", "{user} {message}"]},
 }  # fmt: skip
 NOTIFIERS = {name: made(name.partition(" ")[0], WORDS | options) for name, options in SERVICES.items()}
 COMMAND = made("command", WORDS | {"command": ["true"], "allow": True})
@@ -65,6 +66,11 @@ def test_requests(told):
     assert sent["thehive"]["description"].count("```") == 2
     assert all(len(tag) <= 128 for tag in sent["thehive"]["tags"])
     assert 0 < len(sent["thehive"]["sourceRef"]) <= 128
+    case = sent["kibana_cases"]
+    assert case["description"].count("```") == 2
+    assert 0 < len(case["title"].encode("utf-16-le")) // 2 <= 160
+    assert all(0 < len(tag.encode("utf-16-le")) // 2 <= 256 for tag in case["tags"])
+    assert len([tag for tag in case["tags"] if tag.startswith("pluginhost-")]) == 1
 
 
 @settings(max_examples=40)

@@ -34,6 +34,7 @@ def documents(lines):
     for one in lines:
         for name in ("created", "ingested", "url"):
             one["event"].pop(name, None)
+        one["pluginhost"]["alert"].pop("dashboard", None)
         one.pop("observer")
         one["pluginhost"].pop("backtest", None)
         assert one["event"]["id"] not in made
@@ -44,7 +45,7 @@ def documents(lines):
 @pytest.fixture
 def lived(tmp_path):
     """A sidecar with analyzers that derive, publish, wait and fail, and some thousand records that it has judged."""
-    one = Sidecar(tmp_path, risk={})
+    one = Sidecar(tmp_path, risk={}, kibana={"url": "https://kibana.example"})
     for name, text in FILES[0].items():
         (one.analyzers / f"{name}.py").write_text(text)
     one.start()
@@ -79,7 +80,10 @@ class TestBacktest:
         done = pluginhost(lived.folder, "backtest", "--data", "data", "--to", "found.ndjson", "-q")
         assert done.returncode == 0, done.stderr
         archive = AlertStore.readonly(lived.data / "alerts.db")
-        live = documents([json.loads(one.document) for one in archive.since(0, 100_000) if one.analyzer not in OF_THE_PROCESSES])
+        kept = [json.loads(one.document) for one in archive.since(0, 100_000) if one.analyzer not in OF_THE_PROCESSES]
+        assert all(one["event"]["url"].startswith("https://kibana.example/app/discover#/?_g=") for one in kept)
+        assert b"kibana.example" not in (lived.folder / "found.ndjson").read_bytes()
+        live = documents(kept)
         found = documents(map(json.loads, (lived.folder / "found.ndjson").read_text().splitlines()))
         early = documents(map(json.loads, (lived.folder / "running.ndjson").read_text().splitlines()))
         assert len(found) > 500

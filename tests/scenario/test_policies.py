@@ -237,6 +237,7 @@ def plain(document):
     """Without what differs from run to run."""
     for name in ("created", "ingested", "url"):
         document["event"].pop(name, None)
+    document["pluginhost"]["alert"].pop("dashboard", None)
     for name in ("backtest", "incident"):
         document["pluginhost"].pop(name, None)
     document.pop("observer")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 
 import pytest
 import yaml
+from kibana_server import kibana_server
 from needs import need_command
 from shipped import ROOT, SECRETS, run_shipped
 from sidecars import until
@@ -79,3 +82,18 @@ def test_alerts_of_the_sidecar_arrive_and_its_user_can_do_nothing_else(accounts,
         ("GET", "/logs-other-default/_search", None),
     ):  # fmt: skip
         assert ask(accounts, own, method, path, given)[0] == 403, path
+
+
+def test_the_job_brings_the_dashboards_into_kibana(tmp_path):
+    job = COMPOSE["services"]["dashboards"]
+    secret = "${ELASTIC_PASSWORD:?is not set}"
+    environment = {name: value.replace(secret, PASSWORDS["ELASTIC_PASSWORD"]) for name, value in job["environment"].items()}
+    with kibana_server(user=f"elastic:{PASSWORDS['ELASTIC_PASSWORD']}", version="8.19.21") as kibana:
+        text = COMPOSE["configs"]["pluginhost.yaml"]["content"].replace("$$", "$").replace("http://kibana:5601", kibana.url)
+        (tmp_path / "pluginhost.yaml").write_text(text)
+        command = [one.replace("/etc/pluginhost", str(tmp_path)) for one in job["command"]]
+        for found in ("done", "nothing to do"):  # it may be started again
+            made = subprocess.run([sys.executable, "-m", "pluginhost", *command], env=os.environ | environment, capture_output=True,
+                                  text=True, timeout=60, check=False)  # fmt: skip
+            assert (made.returncode, made.stdout.splitlines()[-1]) == (0, found), made.stderr
+        assert kibana.of("dashboard") == sorted(f"pluginhost-{key}" for key in ("overview", "logins", "web", "summary", "health"))

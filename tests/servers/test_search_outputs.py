@@ -157,10 +157,10 @@ async def test_scores_have_a_stream_of_their_own_and_a_resend_meets_the_first(cl
     assert (minute["score"]["value"], minute["limit"]["value"], minute["part"]["value"]) == (7.25, 6.0, 36.0)
     assert {bucket["key"]: bucket["doc_count"] for bucket in minute["who"]["buckets"]} == {"web0": 2, "web1": 2}
     body = stored(cluster.url, "metrics-pluginhost.scores")
-    assert (body["_meta"], body["priority"]) == ({"managed_by": "pluginhost", "version": 2}, 500)
+    assert (body["_meta"], body["priority"]) == ({"managed_by": "pluginhost", "version": 3}, 500)
 
 
-OURS = {"managed_by": "pluginhost", "version": 3}
+OURS = {"managed_by": "pluginhost", "version": 4}
 NEWER, OLDER = {"managed_by": "pluginhost", "version": 99}, {"managed_by": "pluginhost", "version": 0}
 FOREIGN = {"managed_by": "somebody"}
 

@@ -13,7 +13,7 @@ from pluginhost.alerts.template import alerts_template, state_template
 from pluginhost.options import Duration
 from pluginhost.outputs.port import DONE, Dead, Outgoing, Retry, Unavailable
 
-OURS = {"managed_by": "pluginhost", "version": 3}
+OURS = {"managed_by": "pluginhost", "version": 4}
 TEMPLATE = "/_index_template/logs-pluginhost.alerts"
 
 

@@ -494,7 +494,10 @@ def stored(findings):
 
 
 def lasting(document):
-    """The bytes of a document without `event.created`, `event.ingested`, `event.url` and `observer`."""
+    """The bytes of a document without `event.created`, `event.ingested`, `event.url`, `pluginhost.alert.dashboard` and `observer`."""
     event = {name: value for name, value in document["event"].items() if name not in ("created", "ingested", "url")}
-    return msgspec.json.encode({**{name: value for name, value in document.items() if name != "observer"}, "event": event})
+    ours = document["pluginhost"]
+    ours = {**ours, "alert": {name: value for name, value in ours["alert"].items() if name != "dashboard"}}
+    rest = {name: value for name, value in document.items() if name != "observer"}
+    return msgspec.json.encode({**rest, "event": event, "pluginhost": ours})
 

@@ -14,12 +14,14 @@ from click.testing import CliRunner
 from notifying import NOW, alert, notification, outgoing
 from recording import Answer, recording
 
+from pluginhost.alerts.links import Links, linked
 from pluginhost.alerts.notification import Kind
 from pluginhost.cli import main
 from pluginhost.engine.parts import find, names
 from pluginhost.host.config import configure
 from pluginhost.host.policies import Terms
 from pluginhost.metrics import Registry
+from pluginhost.outputs.notify import texts
 from pluginhost.outputs.notify.templates import WORDS
 from pluginhost.outputs.notify.webhook import signature
 from pluginhost.outputs.port import DONE, Context, Dead, Retry, Unavailable
@@ -66,6 +68,20 @@ def test_what_is_configured_makes_notifiers(text, tmp_path, monkeypatch):
 def test_the_page_shows_enough_to_be_worth_a_test():
     assert len(SHOWN) == 7
     assert set(FILES) == {"verify.py", "hooks/tell_desk.py"}
+
+
+def test_the_message_that_is_shown_is_what_is_sent():
+    (shown,) = re.findall(r"^```\n(\[high\] .*?)\n```$", PAGE, re.DOTALL | re.MULTILINE)
+    document = linked({
+        "@timestamp": "2026-03-01T10:00:00.000Z", "message": "203.0.113.9: 10 failed logins in 10 minutes", "log": {"level": "high"},
+        "event": {"id": "3f9a01c2b7d4" + "0" * 52, "category": ["authentication"], "risk_score": 73.0, "start": "2026-03-01T09:55:00.000Z",
+                  "end": "2026-03-01T10:00:00.000Z"},
+        "user": {"name": "root"}, "host": {"name": "web1"}, "rule": {"id": "ssh_bruteforce", "name": "ssh_bruteforce"},
+        "source": {"ip": "203.0.113.9", "geo": {"city_name": "Amsterdam", "country_iso_code": "NL"}},
+        "threat": {"technique": {"id": ["T1110"]}}, "pluginhost": {"alert": {"count": 10}},
+    }, Links("kibana", "https://kibana.example.com"))  # fmt: skip
+    told = notification("alert", document)
+    assert re.sub(r"_g=\S+", "_g=…", f"{texts.title(told)}\n\n{texts.body(told)}") == shown
 
 
 def test_every_service_kind_and_word_is_told():

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from pluginhost.alerts import template
+from pluginhost.alerts.scores import Health
 
 EVERYWHERE = {"keyword", "text", "date", "float", "long", "ip", "geo_point", "date_nanos", "ip_range", "object"}
 
@@ -46,7 +47,7 @@ def test_only_types_that_every_server_has_are_used():
 def test_the_alert_template_makes_a_data_stream_above_the_built_in_one():
     body = template.alerts_template("8.10.2")
     assert (body["index_patterns"], body["priority"], body["data_stream"]) == (["logs-pluginhost.alerts-*"], 500, {})
-    assert body["_meta"] == body["template"]["mappings"]["_meta"] == {"managed_by": "pluginhost", "version": 3}
+    assert body["_meta"] == body["template"]["mappings"]["_meta"] == {"managed_by": "pluginhost", "version": 4}
     assert body["template"]["settings"] == {
         "index.mapping.total_fields.limit": 2000, "index.mapping.ignore_malformed": True, "index.codec": "best_compression",
     }  # fmt: skip
@@ -79,7 +80,7 @@ def test_opensearch_gets_nothing_of_that_and_nobody_a_retention_that_was_not_ask
 
 @pytest.mark.parametrize(
     ("kind", "version", "digest"),
-    [("alerts", 3, "b506e25286c6"), ("scores", 2, "23ecb49a9b58"), ("states", 3, "98b5cb5d4af0")],
+    [("alerts", 4, "6f40b586f5e7"), ("scores", 3, "d0eaf1560687"), ("states", 4, "1383df5499f7")],
 )
 def test_a_change_of_the_mapping_raises_its_version(kind, version, digest):
     """Else what stands in clusters stays as it is. When this fails: raise `_meta.version` in the JSON file, then write both here."""
@@ -117,8 +118,15 @@ def test_the_state_index_is_an_ordinary_one_with_the_alerts_fields():
     assert {name for name, kind in kinds.items() if kind == "keyword"} == {
         "status", "verdict", "severity", "assignee", "by", "tags", "links", "incident",
     }  # fmt: skip
+    assert {name for name, kind in kinds.items() if kind == "float"} == {"time_to_acknowledge", "time_to_resolve"}
     assert kinds["note"] == "text"
     assert template.mapped_type("pluginhost.state") is None  # the alerts' own mapping stays as it was
+
+
+def test_the_health_of_a_host_is_mapped_number_by_number():
+    mapped = template.scores_template("9.0.0")["template"]["mappings"]["properties"]["pluginhost"]["properties"]["health"]["properties"]
+    wanted = {field.name: {"type": "long" if field.type is int else "float"} for field in msgspec.structs.fields(Health)}
+    assert mapped == wanted
 
 
 def test_names():

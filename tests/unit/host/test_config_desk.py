@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pluginhost.alerts.desk import Policy
+from pluginhost.alerts.links import Links
 from pluginhost.alerts.risk import Scale
 from pluginhost.alerts.scope import Scope
 from pluginhost.events.fields import Document
@@ -28,6 +29,20 @@ def test_without_a_word_of_it_nothing_is_suppressed_and_risk_is_reckoned(written
     assert written("{}").policy == Policy(risk=Scale(
         half_life=14 * DAY, weights={"low": 1.0, "medium": 4.0, "high": 10.0, "critical": 20.0}, cuts=(0.5, 20.0, 40.0, 80.0),
         alert_from="medium", most=100_000), incidents=gathering(Incidents()))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "links"),
+    [
+        ("kibana: {url: https://k.example/base, space: soc}", Links("kibana", "https://k.example/base", "soc")),
+        ("dashboards: {url: https://d.example, tenant: Soc}", Links("opensearch", "https://d.example", "Soc")),
+        ("{kibana: {url: https://k.example}, dashboards: {url: https://d.example}}", Links("kibana", "https://k.example")),
+        ("{kibana: {url: https://k.example, links: false}, dashboards: {url: https://d.example}}", Links("opensearch", "https://d.example")),
+        ("{kibana: {url: https://k.example, links: false}}", None),
+    ],
+)
+def test_links_lead_to_where_alerts_are_reviewed(written, text, links):
+    assert written(text).policy.links == links
 
 
 def test_rules_are_read_in_order_with_their_queries(written):

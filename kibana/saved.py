@@ -7,7 +7,13 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Reference", "SavedObject", "dashboard_id", "packed", "panel_id", "reference"]
+__all__ = ["GRID", "REVISION", "Reference", "SavedObject", "dashboard_id", "packed", "panel_id", "reference"]
+
+REVISION = 1
+"""Raised when the files change. It ends the description of every object but index patterns: so one sees what stands in a Kibana."""
+
+GRID = 48
+"""Columns of a dashboard's grid, in all products."""
 
 Reference = dict[str, str]
 SavedObject = dict[str, Any]
@@ -32,5 +38,3 @@ def packed(value: Any) -> str:
 def reference(name: str, type_: str, id_: str) -> Reference:
     """That what is called `name` inside an object is that other object."""
     return {"name": name, "type": type_, "id": id_}
-
-
