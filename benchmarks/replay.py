@@ -173,6 +173,7 @@ def documents(lines: Iterator[bytes] | Any) -> Documents:
             raise SystemExit(f"the alert {id_} is there twice")
         for name in ("created", "ingested", "url"):
             one["event"].pop(name, None)
+        one["pluginhost"]["alert"].pop("dashboard", None)
         one.pop("observer")
         one["pluginhost"].pop("backtest", None)
         found[id_] = json.dumps(one, sort_keys=True).encode()
