@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
-from docs_scripts import DOCS
+from docs_scripts import DOCS, run
 from needs import need_command
 from search import free_ports
 from search_peers import call
@@ -35,19 +29,7 @@ def test_from_an_empty_cluster_to_the_first_alert_and_back(secured, tmp_path):
     downloads.mkdir()
     shutil.copy(secured.run / "tls" / "ca.pem", downloads / "http_ca.crt")
     (tmp_path / "pluginhost.yaml").write_text(mine(CONFIGURATION))
-    folder = Path(sys.executable).parent
-    log = (tmp_path / "told").open("w+")
-    shell = subprocess.Popen(["bash", "-eu", "-o", "pipefail", "-c", mine("\n".join(SHELL))], cwd=downloads, stdout=log, stderr=log,
-                             env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "ELASTIC_PASSWORD": "pw-for-tests"},
-                             stdin=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
-    try:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            shell.wait(120)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(shell.pid, signal.SIGKILL)  # also the sidecar, where the page did not get as far as ending it
-    said = (tmp_path / "told").read_text()
-    assert shell.wait() == 0, said
+    said = run(mine("\n".join(SHELL)), downloads, ELASTIC_PASSWORD="pw-for-tests")
     (shown,) = re.findall(r"^```\n(Elasticsearch .*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     assert mine(shown) in said
     assert said.count("nothing to do") == 1

@@ -3,17 +3,11 @@ keeps the rules of its API."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-from pathlib import Path
 from urllib.parse import unquote
 
-from docs_scripts import DOCS
+from docs_scripts import DOCS, run
 from kibana_server import kibana_server
 from needs import need_command
 from search import free_ports
@@ -40,19 +34,7 @@ def test_from_an_empty_cluster_to_an_alert_understood_and_back(elasticsearch, tm
         (tmp_path / "pluginhost.yaml").write_text(mine(CONFIGURATIONS[0]))
         *before, away = SHELL
         held = mine("\n".join([*before, "pluginhost setup kibana --print > file.ndjson", away]))
-        log = (tmp_path / "told").open("w+")
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        shell = subprocess.Popen(["bash", "-eu", "-o", "pipefail", "-c", held], cwd=tmp_path, stdout=log, stderr=log,
-                                 env={**os.environ, "PATH": path, "KIBANA_KEY": KEY}, stdin=subprocess.DEVNULL,
-                                 start_new_session=True)  # fmt: skip
-        try:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                shell.wait(120)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(shell.pid, signal.SIGKILL)  # also the sidecar, where the page did not get as far as ending it
-        said = (tmp_path / "told").read_text()
-        assert shell.wait() == 0, said
+        said = run(held, tmp_path, KIBANA_KEY=KEY)
         (shown,) = re.findall(r"^```\n(Kibana .*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
         assert said.count(mine(shown)) == 2  # as a plan, then as what is done
         assert said.count("nothing to do") == 1

@@ -25,7 +25,7 @@ from ...options import Secret, doc
 from ...problem import printable
 from ..port import DONE, Context, Outcome, Retry, Unavailable
 from . import texts
-from .asking import welcomed
+from .asking import understood, welcomed
 from .sender import Answer, Notifier, NotifyOptions, Request, Said, json_request
 
 __all__ = ["Jira"]
@@ -218,14 +218,10 @@ def _noformat(text: str) -> str:
 
 
 def _read(answer: Answer, form: Any) -> tuple[Any, Answer]:
-    """What a good answer says, and the answer; it means "again" where it cannot be read, or names no ticket."""
-    if answer.means != DONE:
-        return None, answer
-    try:
-        made = msgspec.json.decode(answer.body, type=form)
-    except (msgspec.MsgspecError, UnicodeError):
-        made = None
+    """As `understood`; each ticket in it must have a name that can stand in an address."""
+    return understood(answer, form, _named, "Jira's")
+
+
+def _named(made: Any) -> bool:
     issues = made.issues if isinstance(made, _Found) else [made] if isinstance(made, _Issue) else []
-    if made is None or not all(_KEY.fullmatch(one.key) for one in issues):
-        return None, msgspec.structs.replace(answer, means=Retry("this is no answer of Jira's"))
-    return made, answer
+    return all(_KEY.fullmatch(one.key) for one in issues)

@@ -26,7 +26,7 @@ from ...options import Secret, doc
 from ...problem import Problem
 from ..port import DONE, Context, Outcome, Retry
 from . import texts
-from .asking import welcomed
+from .asking import understood, welcomed
 from .sender import Answer, Notifier, NotifyOptions, Request, Said, json_request
 from .templates import About, one_line, shown, template
 
@@ -157,14 +157,14 @@ class KibanaCases(Notifier):
         return Request("GET", self._api + path, self._headers)
 
     def _comment(self, case: str, told: Notification, said: Said) -> Request:
-        text = _fenced(f"{said.title}\n\n{said.body}") + _links(told)
+        text = texts.fenced(f"{said.title}\n\n{said.body}", _TEXT) + _links(told)
         comment = {"type": "user", "comment": text, "owner": self._options.owner}
         return json_request(f"{self._api}/{quote(case)}/comments", comment, self._headers)
 
     def _create(self, told: Notification, said: Said, tag: str) -> Request:
         tags = dict.fromkeys(("pluginhost", tag, *self._tagged(told, self.about(told, said))))
         case = {
-            "title": _cut(said.title, _TITLE), "description": _fenced(said.body) + _links(told), "tags": [*tags][:_TAGS],
+            "title": _cut(said.title, _TITLE), "description": texts.fenced(said.body, _TEXT) + _links(told), "tags": [*tags][:_TAGS],
             "severity": told.severity, "owner": self._options.owner, "settings": {"syncAlerts": False},
             "connector": {"id": "none", "name": "none", "type": ".none", "fields": None},
         }  # fmt: skip
@@ -194,12 +194,6 @@ def _one(case: str) -> str:
     return f"/{case}?includeComments=false"  # newer ones answer without comments anyway
 
 
-def _fenced(text: str) -> str:
-    """`text` as Markdown shows it as it stands."""
-    kept = texts.cut(text, _TEXT).replace("```", "'''")
-    return f"```\n{kept}\n```"
-
-
 def _links(told: Notification) -> str:
     """Where to look, to be followed: in code nothing can be."""
     links = (("Context", texts.link(told.first)), ("Dashboard", texts.link(told.first, texts.DASHBOARD)))
@@ -213,14 +207,10 @@ def _cut(text: str, units: int) -> str:
 
 
 def _read(answer: Answer, form: Any) -> tuple[Any, Answer]:
-    """What a good answer says, and the answer; it means "again" where it cannot be read, or names no case."""
-    if answer.means != DONE:
-        return None, answer
-    try:
-        made = msgspec.json.decode(answer.body, type=form)
-    except (msgspec.MsgspecError, UnicodeError):
-        made = None
+    """As `understood`; each case in it must have a name that can stand in an address."""
+    return understood(answer, form, _named, "the cases API")
+
+
+def _named(made: Any) -> bool:
     cases = made.cases if isinstance(made, _Found) else [made] if isinstance(made, _Case) else []
-    if made is None or not all(_ID.fullmatch(one.id) for one in cases):
-        return None, msgspec.structs.replace(answer, means=Retry("this is no answer of the cases API"))
-    return made, answer
+    return all(_ID.fullmatch(one.id) for one in cases)

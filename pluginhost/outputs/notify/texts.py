@@ -12,7 +12,7 @@ from ...alerts.notification import Notification, Table
 from ...events.fields import lookup, values
 from .templates import one_line, shown
 
-__all__ = ["DASHBOARD", "TITLE", "body", "cut", "link", "table", "title", "words"]
+__all__ = ["DASHBOARD", "TITLE", "body", "cut", "fenced", "link", "table", "title", "words"]
 
 TITLE = 250
 """The most characters of a title."""
@@ -82,6 +82,12 @@ def cut(text: str, limit: int) -> str:
         return text
     notice = f"\n… (cut; {len(text)} characters in all)"
     return text[: limit - len(notice)] + notice if limit > 2 * len(notice) else text[: limit - 1] + "…"
+
+
+def fenced(text: str, limit: int) -> str:
+    """At most so many characters of `text`, as Markdown shows it as it stands."""
+    kept = cut(text, limit).replace("```", "'''")
+    return f"```\n{kept}\n```"
 
 
 def _opening(told: Notification) -> str:

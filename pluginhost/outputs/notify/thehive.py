@@ -75,7 +75,7 @@ class TheHive(Notifier):
         options, about, link = self._options, self.about(told, said), texts.link(told.first)
         alert = {
             "type": options.alert_type, "source": options.source, "sourceRef": _reference(told), "title": texts.cut(said.title, _TITLE),
-            "description": _fenced(said.body), "severity": 1 if told.kind == "resolved" else _SEVERITIES[told.severity],
+            "description": texts.fenced(said.body, _DESCRIPTION), "severity": 1 if told.kind == "resolved" else _SEVERITIES[told.severity],
             "date": _date(told.first, self.clock()), "tags": [*dict.fromkeys(self._tagged(told, about))],
             "tlp": options.tlp, "pap": options.pap, "follow": options.follow,
             ("observables" if self._new else "artifacts"): [*self._observed(told.alerts)],
@@ -119,12 +119,6 @@ def _reference(told: Notification) -> str:
     """What tells it from all others there: the alert's own id where it is about one."""
     own = lookup(told.first, "event.id", "") if told.kind == "alert" and told.count == 1 else told.id
     return one_line(own if isinstance(own, str) and own else told.id, _REFERENCE)
-
-
-def _fenced(text: str) -> str:
-    """`text` as Markdown shows it as it stands."""
-    kept = texts.cut(text, _DESCRIPTION).replace("```", "'''")
-    return f"```\n{kept}\n```"
 
 
 def _date(document: Mapping[str, Any], now: int) -> int:
