@@ -34,6 +34,7 @@ _BOUNDS = {"ge": (">=", operator.ge), "gt": (">", operator.gt), "le": ("<=", ope
 _WORDS = {"`object`": "a mapping", "`array`": "a list", "`str`": "text", "`null`": "nothing"}
 _NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 _TELLING = re.compile(r"(?i)((?:pass|secret|token|key|auth|cred)[^:=]*[:=]\s*)[^\s,}].*")
+_USER = re.compile(r"://[^/@\s]*@")
 _VARIABLE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -196,8 +197,8 @@ def _composed(text: str, file: str) -> yaml.Node | None:
 
 
 def _quoted(lines: list[str], line: int) -> str:
-    """The line as it may be shown: what stands behind a word that sounds like a secret is nobody's business."""
-    return _TELLING.sub(r"\1…", lines[line]) if line < len(lines) else ""
+    """The line as it may be shown: who an address is asked as, and what stands behind a word that sounds secret, is nobody's business."""
+    return _TELLING.sub(r"\1…", _USER.sub("://…@", lines[line])) if line < len(lines) else ""
 
 
 def _not_yaml(error: Exception, text: str, file: str) -> Problem:

@@ -157,7 +157,7 @@ def test_a_secret_is_never_shown(tmp_path):
     for line in ("token: 12345", "passwrod: hunter2", "token: {a: hunter2}", f"token: file:{tmp_path}/odd", "password: hunter2",
                  "token: 1\ntoken: hunter2",
                  "inner: {api_key: hunter2}", "token: 'hunter2", "Authorization: Bearer hunter2",
-                 "{token: hunter2, prot: 1}"):  # fmt: skip
+                 "{token: hunter2, prot: 1}", "name: x\nprot: http://ann:hunter2@es1:9200"):  # fmt: skip
         page = "\n".join(problem.page() for problem in refused(line))
         assert "hunter" not in page, page
         assert "12345" not in page, page
