@@ -17,8 +17,9 @@ import msgspec
 
 from ..replay.destinations import FORMS, Destination, destination
 from ..replay.generators import FIELDS, Item, Label, buffalogs, hosts, logins, waf, web
-from ..replay.generators.item import DAY
+from ..replay.generators.item import DAY, MINUTE
 from ..replay.generators.logins import PER_DAY
+from ..replay.generators.waf import diurnal
 from ..replay.score import Truth, findings, score
 from ..wire.times import iso, parse
 
@@ -121,7 +122,10 @@ def logins_(asked: _Asked, days: float | None, users: int, shape: str) -> None:
 @click.option("--nested", is_flag=True, help="Each record as JSON text inside a JSON text, in `message`.")
 def waf_(asked: _Asked, days: float | None, rate: float, shape: Any, force: str, nested: bool) -> None:
     """A web application firewall's records, in some minutes of which one field is forced to be bad."""
-    span = _span(asked, days, 1, 1440 * (rate if shape == "steady" else 165))
+    a_day = 1440 * rate
+    if shape == "diurnal" and asked.records:
+        a_day = 1440 * asked.records / _diurnal_minutes(asked.records, asked.start)
+    span = _span(asked, days, 1, a_day)
     _run(asked, lambda rng, start: waf(rng, start, _minutes(span), rate=rate, force=force, shape=shape, nested=nested), span)
 
 
@@ -151,6 +155,15 @@ def _span(asked: _Asked, days: float | None, default: float, a_day: float, more:
     if days is not None:
         return days
     return asked.records * 1.1 / a_day + more if asked.records else default
+
+
+def _diurnal_minutes(records: int, start: int | None) -> int:
+    """How many minutes so many records take by the time of day: from `start` (ns) on, or until now."""
+    at, step = (time.time_ns(), -MINUTE) if start is None else (start, MINUTE)  # noqa: TID251 - the time comes in here
+    minutes, left = 0, float(records)
+    while left > 0:
+        at, minutes, left = at + step, minutes + 1, left - diurnal(at)
+    return minutes
 
 
 def _minutes(days: float) -> int:

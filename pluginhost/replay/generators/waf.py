@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from .item import DAY, MINUTE, Incidents, Item, Label, Record, ordered, poisson
 
-__all__ = ["FIELDS", "Field", "waf"]
+__all__ = ["FIELDS", "Field", "diurnal", "waf"]
 
 
 class Field(NamedTuple):
@@ -63,6 +63,11 @@ def waf(rng: Random, start: int, minutes: int, *, rate: float = 5, force: str = 
     return (item._replace(record={"message": json.dumps(json.dumps(item.record))}) for item in items) if nested else items
 
 
+def diurnal(time: int) -> float:
+    """Records a minute at `time` (ns UTC), on the average, in the course of a day."""
+    return (_MOST + _LEAST) / 2 - (_MOST - _LEAST) / 2 * cos(2 * pi * (time % DAY) / DAY)
+
+
 def _minutes(rng: Random, incidents: Incidents, start: int, minutes: int, rate: float | None,
              force: str) -> Iterator[tuple[int, list[Item]]]:  # fmt: skip
     for begin in range(start, start + minutes * MINUTE, MINUTE):
@@ -71,8 +76,7 @@ def _minutes(rng: Random, incidents: Incidents, start: int, minutes: int, rate: 
             field = rng.choice(tuple(FIELDS)) if force == "any" else force
         label = None if field is None else incidents.label(f"waf_{field}", field)
         if rate is None:
-            mean = (_MOST + _LEAST) / 2 - (_MOST - _LEAST) / 2 * cos(2 * pi * (begin % DAY) / DAY)
-            forced = [field is not None and rng.random() < _FORCED_SHARE for _ in range(poisson(rng, mean))]
+            forced = [field is not None and rng.random() < _FORCED_SHARE for _ in range(poisson(rng, diurnal(begin)))]
         else:
             forced = [False] * poisson(rng, rate) + [True] * (_BURST if field is not None else 0)
         times = (begin + int(rng.random() * MINUTE) for _ in forced)

@@ -55,6 +55,13 @@ def test_so_many_records_end_about_now(run, kind):
     assert records[0]["@timestamp"] < records[-1]["@timestamp"] < time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 60))
 
 
+@pytest.mark.parametrize("hour", range(0, 24, 3))
+def test_there_are_as_many_at_any_time_of_day(run, hour):
+    for number in (20, 400):
+        made = run("waf", "--shape", "diurnal", "-n", number, "--start", f"2026-01-05T{hour:02}:30:00Z", "--to", "-").stdout
+        assert len(lines(made)) == number
+
+
 def test_days_users_rate_and_force_are_obeyed(run):
     assert 60 <= len(lines(run("waf", "--days", 0.05, "--rate", 1, "--force", "none", "--to", "-").stdout)) < 90
     names = {one["user"]["name"] for one in lines(run("logins", "--users", 7, "--days", 9, "--to", "-").stdout)}
