@@ -48,7 +48,7 @@ LOOKED = {"pluginhost-logins": Span(MIDNIGHT - 26 * DAY, MIDNIGHT + 2 * DAY)}
 
 # Not mapped by design: what these records and their deployment bring along, and evidence that an analyzer adds to its own documents.
 UNMAPPED = {
-    **dict.fromkeys(("source.intelligence_category", "pluginhost.incident"), "keyword"),
+    "source.intelligence_category": "keyword",
     **dict.fromkeys(("labels", "group", "monitor", "system", "user.audit", "pluginhost.score.attribution", "pluginhost.score.counts",
                      "pluginhost.score.parts"), "object")}  # fmt: skip
 

@@ -15,7 +15,7 @@ from pluginhost.wire.times import SECOND, parse
 
 FOLDER = Path(__file__).parents[1] / "fixtures"
 DYNAMIC = {
-    "alerts": {"labels", "group", "monitor", "system", "user.audit", "source.intelligence_category", "pluginhost.incident",
+    "alerts": {"labels", "group", "monitor", "system", "user.audit", "source.intelligence_category",
                "pluginhost.score.attribution", "pluginhost.score.counts"},
     "scores": {"labels", *(f"pluginhost.score.parts.usual_{name}" for name in ("action", "country", "method", "source", "status"))},
 }  # fmt: skip
