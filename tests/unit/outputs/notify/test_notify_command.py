@@ -82,7 +82,10 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(tmp_path):
 
 
 def test_a_child_that_keeps_the_output_open_keeps_nobody_waiting(tmp_path):
-    python = f"import os, time\nif os.fork() == 0:\n os.setsid()\n open('{tmp_path}/pid', 'w').write(str(os.getpid()))\n time.sleep(60)\n"
+    # It ends only once its child has left the group: until then the child is ended with it.
+    python = (f"import os, time\nif os.fork() == 0:\n os.setsid()\n open('{tmp_path}/at', 'w').write(str(os.getpid()))\n"
+              f" os.rename('{tmp_path}/at', '{tmp_path}/pid')\n time.sleep(60)\n"
+              f"while not os.path.exists('{tmp_path}/pid'):\n time.sleep(.01)")
     began = time.monotonic()
     assert ran({"command": [sys.executable, "-c", python], "allow": True}) == [DONE]
     assert ran(sh(f"sleep 60 & echo $! > {tmp_path}/left")) == [DONE]
