@@ -61,7 +61,6 @@ def _first(group: BaseExceptionGroup[Problem]) -> Problem:
 async def _run(setup: Configured) -> None:
     log = logging.getLogger("pluginhost")
     host = Host(setup, clock=time.time_ns, rng=Random())  # noqa: S311 - jitter of back-off, no secret
-    log.info("pluginhost %s, data in %s", __version__, host.data)
     stopping, hurry = asyncio.Event(), asyncio.Event()
 
     def stop() -> None:
@@ -70,5 +69,6 @@ async def _run(setup: Configured) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, host.upkeep.reload.set)
+    log.info("pluginhost %s, data in %s", __version__, host.data)  # from here on a stop is heard
     await host.run(stopping, hurry)
     log.info("stopped; %s", "everything is analysed" if host.desk.frontier >= host.journal.end else "the rest is in the journal")
